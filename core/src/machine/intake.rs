@@ -1,0 +1,101 @@
+//! What a delivery becomes: rows in open batches, unless its message is known already.
+
+use super::Machine;
+use super::held::HeldMessage;
+use super::open::ClosedBatch;
+use crate::{BatchRow, Delivery, Destination, MessageId, Row, Timestamp};
+
+impl<P: Clone + Ord, R> Machine<P, R> {
+    pub(super) fn take_in(&mut self, now: Timestamp, deliveries: Vec<Delivery<P, R>>) {
+        if self.held.is_empty() {
+            // Nothing was due while nothing was held; a scan at an old due time would find nothing to do.
+            self.next_progress = now.saturating_add(self.progress_interval());
+        }
+        for delivery in deliveries {
+            self.take_in_one(now, delivery);
+        }
+        while let Some(closed) = self.open.close_under_pressure(&self.config) {
+            self.enqueue(closed);
+        }
+    }
+
+    fn take_in_one(&mut self, now: Timestamp, delivery: Delivery<P, R>) {
+        let message = delivery.message;
+        if let Some(settled) = self.written.get(message) {
+            // An ack goes by the sequence: it would reach a later message that has it now, and that is not written.
+            if self.held.is_outdated(message) {
+                self.forget(delivery.id);
+            } else {
+                self.settle_stored(delivery.id, settled.poison);
+            }
+        } else if self.held.get_mut(message).is_some() {
+            if let Some(useless) = self.held.redeliver(now, &delivery) {
+                self.forget(useless);
+            }
+        } else {
+            self.buffer(now, delivery);
+        }
+    }
+
+    fn buffer(&mut self, now: Timestamp, delivery: Delivery<P, R>) {
+        let Delivery { id, message, delivery_count, rows } = delivery;
+        for outdated in self.held.outdate(message) {
+            self.forget(outdated);
+        }
+        // A server that lost its tail no longer has the message. Its rows are worth keeping all the same, but an ack would
+        // reach the message that has the sequence now, which is not written yet. Were it written, an ack could do no harm.
+        let outdated = self.held.is_outdated(message);
+        if outdated {
+            self.forget(id);
+        } else if self.shutdown.is_some() {
+            self.give_back_at_once(id);
+            return;
+        }
+        let mut held = HeldMessage {
+            delivery: (!outdated).then_some(id),
+            delivery_count,
+            alive_since: now,
+            pending_rows: 0,
+            failed: false,
+            poison: true,
+            splits: false,
+            bytes: 0,
+        };
+        let mut index = 0;
+        for row in rows {
+            held.poison &= row.destination == Destination::DeadLetter;
+            held.splits |= index > 0;
+            self.buffer_row(now, message, index, row, &mut held);
+            index += 1;
+        }
+        // A message without any row holds no poison either.
+        held.poison &= index > 0;
+        if held.pending_rows > 0 {
+            self.held.insert(message, held);
+        } else if let Some(delivery) = held.delivery {
+            self.written.insert(message, held.poison);
+            self.settle_stored(delivery, held.poison);
+        }
+    }
+
+    fn buffer_row(&mut self, now: Timestamp, message: MessageId, index: u32, row: Row<P, R>, held: &mut HeldMessage) {
+        let Row { destination, payload, bytes } = row;
+        let dropped = destination == Destination::DeadLetter && !self.config.dead_letter;
+        if dropped || self.written.has_row((message, index)) {
+            return;
+        }
+        held.pending_rows += 1;
+        held.bytes = held.bytes.saturating_add(bytes);
+        if let Some(closed) = self.open.make_room(&destination, bytes, &self.config) {
+            self.enqueue(closed);
+        }
+        let row = BatchRow { message, index, payload };
+        if let Some(closed) = self.open.push(now, destination, row, bytes, &self.config) {
+            self.enqueue(closed);
+        }
+    }
+
+    pub(super) fn enqueue(&mut self, closed: ClosedBatch<P, R>) {
+        self.writes.enqueue(closed, &self.config.stream);
+    }
+}

@@ -1,0 +1,142 @@
+//! The batches that are filling, one for each destination.
+
+use std::collections::BTreeMap;
+
+use crate::{BatchRow, Config, Destination, Timestamp};
+
+/// The open batches, and their order of age.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct OpenBatches<P, R> {
+    batches: BTreeMap<Destination<P>, OpenBatch<R>>,
+    /// Destinations by the order in which their batches were opened. The clock does not run backwards, so the first
+    /// of them is also the one with the earliest `opened_at`.
+    by_age: BTreeMap<u64, Destination<P>>,
+    next_age: u64,
+    rows: usize,
+    bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct OpenBatch<R> {
+    age: u64,
+    opened_at: Timestamp,
+    rows: Vec<BatchRow<R>>,
+    bytes: u64,
+}
+
+/// A batch that takes no more rows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ClosedBatch<P, R> {
+    pub destination: Destination<P>,
+    pub rows: Vec<BatchRow<R>>,
+    pub bytes: u64,
+    pub opened_at: Timestamp,
+}
+
+impl<P: Clone + Ord, R> OpenBatches<P, R> {
+    pub fn new() -> Self {
+        OpenBatches { batches: BTreeMap::new(), by_age: BTreeMap::new(), next_age: 0, rows: 0, bytes: 0 }
+    }
+
+    /// The number of open batches.
+    pub fn len(&self) -> usize {
+        self.batches.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    /// Closes the batch that stands in the way of a row of this size: its own, if the row would overfill it, or
+    /// the oldest, if the row needs a batch more than may be open.
+    pub fn make_room(&mut self, destination: &Destination<P>, bytes: u64, config: &Config) -> Option<ClosedBatch<P, R>> {
+        match self.batches.get(destination) {
+            Some(batch) if batch.bytes.saturating_add(bytes) > config.max_batch_bytes => self.close(&destination.clone()),
+            Some(_) => None,
+            // The oldest rather than the largest: under a flood of tiny partitions the oldest is a tiny one nearly
+            // always, and closing the largest would break up the partitions that carry the data.
+            None if self.batches.len() >= config.max_open_partitions => self.close_oldest(),
+            None => None,
+        }
+    }
+
+    /// Adds a row; gives the batch back if that filled it.
+    pub fn push(
+        &mut self,
+        now: Timestamp,
+        destination: Destination<P>,
+        row: BatchRow<R>,
+        bytes: u64,
+        config: &Config,
+    ) -> Option<ClosedBatch<P, R>> {
+        self.rows += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+        let batch = match self.batches.get_mut(&destination) {
+            Some(batch) => batch,
+            None => self.open(now, destination.clone()),
+        };
+        batch.rows.push(row);
+        batch.bytes = batch.bytes.saturating_add(bytes);
+        let full = batch.rows.len() >= config.max_batch_rows || batch.bytes >= config.max_batch_bytes;
+        if full { self.close(&destination) } else { None }
+    }
+
+    fn open(&mut self, now: Timestamp, destination: Destination<P>) -> &mut OpenBatch<R> {
+        let age = self.next_age;
+        self.next_age += 1;
+        self.by_age.insert(age, destination.clone());
+        self.batches.entry(destination).or_insert(OpenBatch { age, opened_at: now, rows: Vec::new(), bytes: 0 })
+    }
+
+    fn close(&mut self, destination: &Destination<P>) -> Option<ClosedBatch<P, R>> {
+        let (destination, batch) = self.batches.remove_entry(destination)?;
+        self.by_age.remove(&batch.age);
+        self.rows -= batch.rows.len();
+        self.bytes = self.bytes.saturating_sub(batch.bytes);
+        Some(ClosedBatch { destination, rows: batch.rows, bytes: batch.bytes, opened_at: batch.opened_at })
+    }
+
+    /// Closes the batch that was opened first.
+    pub fn close_oldest(&mut self) -> Option<ClosedBatch<P, R>> {
+        let destination = self.by_age.first_key_value()?.1.clone();
+        self.close(&destination)
+    }
+
+    /// Closes the largest batch while the open ones take more than half of the budget; the other half is for what is
+    /// being written.
+    pub fn close_under_pressure(&mut self, config: &Config) -> Option<ClosedBatch<P, R>> {
+        let half_bytes = config.max_bytes / 2;
+        let half_messages = config.max_messages / 2;
+        if self.bytes <= half_bytes && self.rows <= half_messages {
+            return None;
+        }
+        let by_bytes = self.bytes > half_bytes;
+        let size = |batch: &OpenBatch<R>| if by_bytes { batch.bytes } else { batch.rows.len() as u64 };
+        // Of two equally large ones the older goes first.
+        let largest = self.batches.iter().max_by_key(|(_, batch)| (size(batch), std::cmp::Reverse(batch.age)))?;
+        let destination = largest.0.clone();
+        self.close(&destination)
+    }
+
+    /// When the oldest batch was opened.
+    pub fn oldest(&self) -> Option<Timestamp> {
+        let destination = self.by_age.first_key_value()?.1;
+        self.batches.get(destination).map(|batch| batch.opened_at)
+    }
+
+    /// Forgets every row, at the end of a shutdown that ran out of time.
+    pub fn clear(&mut self) {
+        *self = OpenBatches { next_age: self.next_age, ..Self::new() };
+    }
+}
+
+#[cfg(test)]
+impl<P: Clone + Ord, R> OpenBatches<P, R> {
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}

@@ -1,0 +1,56 @@
+//! What happens because time passed. It is looked at after every event, so that no event can hold time up.
+
+use std::time::Duration;
+
+use super::Machine;
+use crate::{Command, Timestamp};
+
+impl<P: Clone + Ord, R> Machine<P, R> {
+    pub(super) fn advance(&mut self, now: Timestamp) {
+        self.close_due(now);
+        self.writes.wake(now);
+        if self.shutdown.is_some_and(|deadline| deadline <= now) {
+            self.abandon();
+            return;
+        }
+        while let Some(command) = self.writes.start_next(&self.config) {
+            self.commands.push_back(command);
+        }
+        self.keep_alive(now);
+    }
+
+    /// Closes the batches whose flush interval has passed; all of them once a shutdown began.
+    fn close_due(&mut self, now: Timestamp) {
+        while let Some(opened_at) = self.open.oldest() {
+            let due = opened_at.saturating_add(self.config.flush_interval);
+            if due > now && self.shutdown.is_none() {
+                return;
+            }
+            match self.open.close_oldest() {
+                Some(closed) => self.enqueue(closed),
+                None => return,
+            }
+        }
+    }
+
+    /// How often held deliveries are looked through. One that is older than this gets a progress ack then, so none gets
+    /// older than twice this: half of the ack wait, and the other half is for the network and a busy process.
+    pub(super) fn progress_interval(&self) -> Duration {
+        self.config.ack_wait / 4
+    }
+
+    fn keep_alive(&mut self, now: Timestamp) {
+        if self.held.is_empty() || now < self.next_progress {
+            return;
+        }
+        let interval = self.progress_interval();
+        self.next_progress = now.saturating_add(interval);
+        for (_, held) in self.held.iter_mut() {
+            let Some(delivery) = held.delivery else { continue };
+            if now.since(held.alive_since) >= interval {
+                held.alive_since = now;
+                self.commands.push_back(Command::Progress { delivery });
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Settlement: the only place where a delivery is acked, given back, terminated or forgotten.
+//!
+//! **Architecture Invariant:** `Ack` and `Term` are made by `settle_stored` alone, and it is called only for a message
+//! whose rows were all reported as `Written` (or that has none to write).
+
+use std::time::Duration;
+
+use super::Machine;
+use super::writes::{Ended, Member};
+use crate::backoff::dice;
+use crate::{BatchId, Command, DeliveryId, MessageId, Outcome, Timestamp};
+
+impl<P: Clone + Ord, R> Machine<P, R> {
+    /// Takes the result of a write, and settles the messages that it was the last word on.
+    pub(super) fn finish_write(&mut self, now: Timestamp, batch: BatchId, outcome: Outcome) {
+        match self.writes.finish(now, batch, outcome, &self.config) {
+            None => {}
+            Some(Ended::Written(members)) => {
+                for member in members {
+                    self.row_written(batch, member);
+                }
+            }
+            Some(Ended::GivenUp(members)) => {
+                self.given_up += 1;
+                self.commands.push_back(Command::Discard { batch });
+                for (message, _) in members {
+                    self.row_given_up(batch, message);
+                }
+            }
+        }
+    }
+
+    fn row_written(&mut self, batch: BatchId, member: Member) {
+        let (message, _) = member;
+        let Some(held) = self.held.get_mut(message) else { return };
+        held.pending_rows -= 1;
+        if held.splits {
+            self.written.insert_row(member);
+        }
+        self.settle_if_ended(batch, message);
+    }
+
+    fn row_given_up(&mut self, batch: BatchId, message: MessageId) {
+        let Some(held) = self.held.get_mut(message) else { return };
+        held.pending_rows -= 1;
+        held.failed = true;
+        self.settle_if_ended(batch, message);
+    }
+
+    /// Settles the message if this batch held the last of its rows.
+    fn settle_if_ended(&mut self, batch: BatchId, message: MessageId) {
+        if self.held.get_mut(message).is_none_or(|held| held.pending_rows > 0) {
+            return;
+        }
+        let Some(held) = self.held.remove(message) else { return };
+        if !held.failed {
+            self.written.insert(message, held.poison);
+        }
+        let Some(delivery) = held.delivery else { return };
+        if held.failed {
+            // One roll for the whole batch: its messages come back together and fill one batch again.
+            let dice = dice(self.config.jitter_seed, batch.0);
+            let delay = self.config.nak.delay(held.delivery_count.saturating_sub(1), dice);
+            let delay = if self.shutdown.is_some() { Duration::ZERO } else { delay };
+            self.commands.push_back(Command::Nak { delivery, delay });
+        } else {
+            self.settle_stored(delivery, held.poison);
+        }
+    }
+
+    /// Settles a delivery of a message that is stored.
+    pub(super) fn settle_stored(&mut self, delivery: DeliveryId, poison: bool) {
+        self.commands.push_back(if poison { Command::Term { delivery } } else { Command::Ack { delivery } });
+    }
+
+    /// Drops a delivery that another one took the place of.
+    pub(super) fn forget(&mut self, delivery: DeliveryId) {
+        self.commands.push_back(Command::Forget { delivery });
+    }
+
+    /// Gives back a delivery that came when the process had begun to stop.
+    pub(super) fn give_back_at_once(&mut self, delivery: DeliveryId) {
+        self.commands.push_back(Command::Nak { delivery, delay: Duration::ZERO });
+    }
+
+    /// Gives back all that is held: the shutdown's deadline came.
+    pub(super) fn abandon(&mut self) {
+        for batch in self.writes.abandon() {
+            self.commands.push_back(Command::Discard { batch });
+        }
+        self.open.clear();
+        for delivery in self.held.clear() {
+            self.abandoned += 1;
+            self.give_back_at_once(delivery);
+        }
+    }
+}

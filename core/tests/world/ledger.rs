@@ -1,0 +1,105 @@
+//! What one process was handed and what it settled: the judge of every settlement.
+
+use std::collections::BTreeMap;
+
+use warehouse_sink_core::{Delivery, DeliveryId, Destination, MessageId, Timestamp};
+
+use crate::server::RowKey;
+use crate::store::Store;
+
+pub struct Ledger {
+    dead_letter: bool,
+    /// Deliveries that are not settled.
+    pub unsettled: BTreeMap<DeliveryId, Unsettled>,
+    /// Every message that was ever handed in, and its rows.
+    messages: BTreeMap<MessageId, Vec<RowKey>>,
+    pub handed_in: usize,
+    pub settled: usize,
+    /// The number of events so far.
+    pub events: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct Unsettled {
+    pub message: MessageId,
+    /// When the server was last told, or itself knew, that the delivery is alive.
+    pub alive: Timestamp,
+    /// The event that handed it in.
+    event: usize,
+}
+
+impl Ledger {
+    pub fn new(dead_letter: bool) -> Self {
+        let (unsettled, messages) = (BTreeMap::new(), BTreeMap::new());
+        Ledger { dead_letter, unsettled, messages, handed_in: 0, settled: 0, events: 0 }
+    }
+
+    pub fn hand_in(&mut self, now: Timestamp, delivery: &Delivery<u8, RowKey>) {
+        let message = delivery.message;
+        self.handed_in += 1;
+        self.unsettled.insert(delivery.id, Unsettled { message, alive: now, event: self.events });
+        let rows = delivery.rows.clone().into_iter().map(|row| row.payload).collect();
+        self.messages.insert(message, rows);
+    }
+
+    pub fn holds(&self, message: MessageId) -> bool {
+        self.unsettled.values().any(|unsettled| unsettled.message == message)
+    }
+
+    /// The rows of a message that have to be stored.
+    pub fn wanted(&self, message: MessageId) -> impl Iterator<Item = &RowKey> {
+        let stored = |row: &&RowKey| self.dead_letter || row.destination != Destination::DeadLetter;
+        self.messages[&message].iter().filter(stored)
+    }
+
+    fn is_poison(&self, message: MessageId) -> bool {
+        let rows = &self.messages[&message];
+        !rows.is_empty() && rows.iter().all(|row| row.destination == Destination::DeadLetter)
+    }
+
+    /// Takes a delivery out, which can be done once.
+    fn take(&mut self, delivery: DeliveryId) -> MessageId {
+        self.settled += 1;
+        match self.unsettled.remove(&delivery) {
+            Some(unsettled) => unsettled.message,
+            None => panic!("{delivery:?} was settled twice or never handed in"),
+        }
+    }
+
+    /// An ack, or a term: the message must be stored, and so must be the one that an ack by sequence would reach.
+    pub fn settled(&mut self, delivery: DeliveryId, term: bool, store: &Store) {
+        let message = self.take(delivery);
+        assert_eq!(term, self.is_poison(message), "{message:?}: a term is for poison, an ack for the rest");
+        let lost = self.wanted(message).find(|row| !store.has(row));
+        assert_eq!(lost, None, "{delivery:?} of {message:?} is settled and not stored");
+        // One that came with the same event is told of after this one, and could as well have come a moment later.
+        let known = self.unsettled.values().filter(|other| other.event < self.events);
+        for later in known.filter(|other| is_later(other.message, message)) {
+            let lost = self.wanted(later.message).find(|row| !store.has(row));
+            assert_eq!(lost, None, "an ack for {message:?} would reach {:?}, which is not stored", later.message);
+        }
+    }
+
+    pub fn given_back(&mut self, delivery: DeliveryId) {
+        self.take(delivery);
+    }
+
+    /// A forgotten delivery must have been replaced: by one of the same message, or of one that has its sequence now.
+    pub fn forgotten(&mut self, delivery: DeliveryId) {
+        let message = self.take(delivery);
+        let replaced = self.unsettled.values().any(|other| other.message == message)
+            || self.messages.keys().any(|other| is_later(*other, message));
+        assert!(replaced, "{delivery:?} of {message:?} was forgotten, and nothing took its place");
+    }
+
+    pub fn kept_alive(&mut self, now: Timestamp, delivery: DeliveryId) {
+        match self.unsettled.get_mut(&delivery) {
+            Some(unsettled) => unsettled.alive = now,
+            None => panic!("progress for {delivery:?}, which is settled or unknown"),
+        }
+    }
+}
+
+fn is_later(other: MessageId, message: MessageId) -> bool {
+    other.stream_sequence == message.stream_sequence && other.published_at > message.published_at
+}
