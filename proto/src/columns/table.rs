@@ -1,0 +1,293 @@
+//! The one list of columns. It serves the schema, the rows, the Parquet writer's settings and the documentation.
+
+use std::borrow::Cow;
+
+use arrow::datatypes::{DataType, Field, TimeUnit};
+
+use crate::json::WireEnum;
+use crate::kind::event_kind;
+use crate::partition::EventHour;
+use crate::wire::{DeviceContext, EventEnvelope, NetworkType, Platform};
+
+/// The time zone of all times.
+pub(crate) const UTC: &str = "UTC";
+
+/// One column of the event files.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// The name in the file.
+    pub name: &'static str,
+    /// Whether every row has a value.
+    pub required: bool,
+    /// Whether it is written with a dictionary, because it has few different values.
+    pub dictionary: bool,
+    /// Whether it is a partition column, which is in the path and only on request in the file.
+    pub partition: bool,
+    /// What it holds, for the documentation.
+    pub doc: &'static str,
+    pub(super) read: Read,
+}
+
+impl Column {
+    /// The Arrow type.
+    #[must_use]
+    pub fn data_type(&self) -> DataType {
+        match self.read {
+            Read::Text(_) => DataType::Utf8,
+            Read::Int32(_) => DataType::Int32,
+            Read::Int64(_) => DataType::Int64,
+            Read::Boolean(_) => DataType::Boolean,
+            Read::Millis(_) => DataType::Timestamp(TimeUnit::Millisecond, Some(UTC.into())),
+            Read::Micros(_) => DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())),
+        }
+    }
+
+    /// The Arrow field: name, type, and whether it may be null.
+    #[must_use]
+    pub fn field(&self) -> Field {
+        Field::new(self.name, self.data_type(), !self.required)
+    }
+
+    const fn required(name: &'static str, doc: &'static str, read: Read) -> Self {
+        Self { name, required: true, dictionary: false, partition: false, doc, read }
+    }
+
+    const fn optional(name: &'static str, doc: &'static str, read: Read) -> Self {
+        Self { name, required: false, dictionary: false, partition: false, doc, read }
+    }
+
+    const fn dictionary(self) -> Self {
+        Self { dictionary: true, ..self }
+    }
+
+    const fn partition(self) -> Self {
+        Self { partition: true, ..self }
+    }
+}
+
+/// How a column finds its value in a row, and with that of which type it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Read {
+    Text(for<'r> fn(&'r Row<'r>) -> Option<Cow<'r, str>>),
+    Int32(fn(&Row<'_>) -> Option<i32>),
+    Int64(fn(&Row<'_>) -> Option<i64>),
+    Boolean(fn(&Row<'_>) -> Option<bool>),
+    /// Milliseconds since the Unix epoch, UTC.
+    Millis(fn(&Row<'_>) -> Option<i64>),
+    /// Microseconds since the Unix epoch, UTC.
+    Micros(fn(&Row<'_>) -> Option<i64>),
+}
+
+/// All that the columns of one row are read from.
+#[derive(Debug)]
+pub(super) struct Row<'a> {
+    event: &'a EventEnvelope,
+    hour: EventHour,
+    category: &'static str,
+    event_type: &'a str,
+    payload_json: &'a str,
+    stream_sequence: i64,
+    published_at_us: i64,
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn new(
+        event: &'a EventEnvelope,
+        hour: EventHour,
+        payload_json: &'a str,
+        stream_sequence: u64,
+        published_at_ns: i64,
+    ) -> Self {
+        let (category, event_type) = event_kind(event);
+        Self {
+            event,
+            hour,
+            category,
+            event_type,
+            payload_json,
+            // Beyond 2^63 it turns negative, and stays as unique as it was, which is what readers need it for.
+            stream_sequence: stream_sequence.cast_signed(),
+            published_at_us: published_at_ns.div_euclid(1000),
+        }
+    }
+
+    fn device(&self) -> Option<&DeviceContext> {
+        self.event.device_context.as_ref()
+    }
+}
+
+/// A value that every row has.
+fn text(value: &str) -> Option<Cow<'_, str>> {
+    Some(Cow::Borrowed(value))
+}
+
+/// An optional string: proto3 cannot tell an empty one from a missing one, so both are null.
+fn filled(value: &str) -> Option<Cow<'_, str>> {
+    (!value.is_empty()).then_some(Cow::Borrowed(value))
+}
+
+/// An optional string of the device context.
+fn device_text<'r>(row: &'r Row<'_>, read: fn(&DeviceContext) -> &String) -> Option<Cow<'r, str>> {
+    row.device().and_then(|device| filled(read(device)))
+}
+
+/// The name of an enum's value; the number as text when this version of the schema does not know it, as ProtoJSON
+/// writes the number.
+fn enum_name<E: WireEnum>(number: i32) -> Cow<'static, str> {
+    E::name_of(number).map_or_else(|| Cow::Owned(number.to_string()), Cow::Borrowed)
+}
+
+/// The columns of the event files, in order.
+///
+/// All of the device's columns are null in an event without a device context. With one, its numbers, booleans and enums
+/// have a value even where that is zero, false or unspecified, since proto3 leaves such values out on the wire.
+pub const COLUMNS: &[Column] = &[
+    Column::required("id", "the event's own id", Read::Text(|row| text(&row.event.id))),
+    Column::required("device_id", "the device's id", Read::Text(|row| text(&row.event.device_id))),
+    Column::required("app_id", "the app's id", Read::Text(|row| text(&row.event.app_id))).dictionary().partition(),
+    Column::required(
+        "timestamp_ms",
+        "when the event happened, by the device's clock",
+        Read::Millis(|row| Some(row.event.timestamp_ms)),
+    ),
+    Column::optional(
+        "correlation_id",
+        "what ties events together; null when empty",
+        Read::Text(|row| filled(&row.event.correlation_id)),
+    ),
+    Column::required(
+        "event_category",
+        "user, screen, interaction, commerce, system, custom or unknown",
+        Read::Text(|row| text(row.category)),
+    )
+    .dictionary(),
+    Column::required(
+        "event_type",
+        "the kind of event within its category; a custom event's own name",
+        Read::Text(|row| text(row.event_type)),
+    )
+    .dictionary(),
+    Column::optional(
+        "platform",
+        "the name of the platform's enum value, or its number when it is not known",
+        Read::Text(|row| row.device().map(|device| enum_name::<Platform>(device.platform))),
+    )
+    .dictionary(),
+    Column::optional(
+        "network_type",
+        "the name of the network type's enum value, or its number when it is not known",
+        Read::Text(|row| row.device().map(|device| enum_name::<NetworkType>(device.network_type))),
+    )
+    .dictionary(),
+    Column::optional(
+        "os_version",
+        "version of the operating system; null when empty",
+        Read::Text(|row| device_text(row, |device| &device.os_version)),
+    ),
+    Column::optional(
+        "app_version",
+        "version of the app; null when empty",
+        Read::Text(|row| device_text(row, |device| &device.app_version)),
+    ),
+    Column::optional(
+        "build_number",
+        "build of the app; null when empty",
+        Read::Text(|row| device_text(row, |device| &device.build_number)),
+    ),
+    Column::optional(
+        "device_model",
+        "model of the device; null when empty",
+        Read::Text(|row| device_text(row, |device| &device.device_model)),
+    ),
+    Column::optional(
+        "manufacturer",
+        "maker of the device; null when empty",
+        Read::Text(|row| device_text(row, |device| &device.manufacturer)),
+    ),
+    Column::optional(
+        "locale",
+        "language and region; null when empty",
+        Read::Text(|row| device_text(row, |device| &device.locale)),
+    ),
+    Column::optional(
+        "timezone",
+        "the device's time zone; null when empty",
+        Read::Text(|row| device_text(row, |device| &device.timezone)),
+    ),
+    Column::optional(
+        "carrier",
+        "the mobile network operator; null when empty",
+        Read::Text(|row| device_text(row, |device| &device.carrier)),
+    ),
+    Column::optional(
+        "sdk_version",
+        "version of the event SDK; null when empty",
+        Read::Text(|row| device_text(row, |device| &device.sdk_version)),
+    ),
+    Column::optional("screen_width", "in pixels", Read::Int32(|row| row.device().map(|device| device.screen_width))),
+    Column::optional("screen_height", "in pixels", Read::Int32(|row| row.device().map(|device| device.screen_height))),
+    Column::optional(
+        "is_jailbroken",
+        "whether the device is jailbroken or rooted",
+        Read::Boolean(|row| row.device().map(|device| device.is_jailbroken)),
+    ),
+    Column::optional(
+        "is_emulator",
+        "whether the device is an emulator",
+        Read::Boolean(|row| row.device().map(|device| device.is_emulator)),
+    ),
+    Column::required(
+        "payload_json",
+        "the payload message as canonical ProtoJSON with the field names of the .proto file; {} when there is none",
+        Read::Text(|row| text(row.payload_json)),
+    ),
+    Column::required("year", "UTC year of timestamp_ms", Read::Int32(|row| Some(row.hour.year().into()))).partition(),
+    Column::required("month", "UTC month of timestamp_ms, 1 to 12", Read::Int32(|row| Some(row.hour.month().into())))
+        .partition(),
+    Column::required("day", "UTC day of the month of timestamp_ms", Read::Int32(|row| Some(row.hour.day().into())))
+        .partition(),
+    Column::required("hour", "UTC hour of timestamp_ms, 0 to 23", Read::Int32(|row| Some(row.hour.hour().into())))
+        .partition(),
+    Column::optional(
+        "idempotency_key",
+        "the client's key against duplicates; null when empty",
+        Read::Text(|row| filled(&row.event.idempotency_key)),
+    ),
+    Column::required(
+        "nats_stream_sequence",
+        "the message's sequence in its stream, by which readers deduplicate",
+        Read::Int64(|row| Some(row.stream_sequence)),
+    ),
+    Column::required(
+        "nats_published_at",
+        "when the server stored the message, in microseconds",
+        Read::Micros(|row| Some(row.published_at_us)),
+    ),
+];
+
+/// The names of the columns that are written with a dictionary.
+pub const DICTIONARY_COLUMNS: [&str; dictionary_count()] = dictionary_names();
+
+const fn dictionary_count() -> usize {
+    let (mut at, mut count) = (0, 0);
+    while at < COLUMNS.len() {
+        if COLUMNS[at].dictionary {
+            count += 1;
+        }
+        at += 1;
+    }
+    count
+}
+
+const fn dictionary_names() -> [&'static str; dictionary_count()] {
+    let mut names = [""; dictionary_count()];
+    let (mut at, mut next) = (0, 0);
+    while at < COLUMNS.len() {
+        if COLUMNS[at].dictionary {
+            names[next] = COLUMNS[at].name;
+            next += 1;
+        }
+        at += 1;
+    }
+    names
+}

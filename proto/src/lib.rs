@@ -1,0 +1,32 @@
+//! The wire: what a message holds, where its row belongs, and what the row looks like.
+//!
+//! ```text
+//!                 ┌─ Decoder ──▶ Partition          is it an event, and of which app and hour?
+//! message bytes ──┤
+//!                 └─ Columns ──▶ RecordBatch        the rows of one file
+//! poison bytes ───── DeadLetterColumns ──▶ RecordBatch
+//! ```
+//!
+//! Everything here is pure: bytes in, values out. The message's own bytes are the row until the file is encoded, since
+//! they are the smallest form of it and can be counted exactly; so the decoder runs once to validate and once to
+//! encode.
+//!
+//! The payload is written as canonical ProtoJSON. The build script takes the rules from the .proto file itself.
+
+mod columns;
+mod dead_letter;
+mod decoder;
+pub mod generate;
+mod hive;
+mod json;
+mod kind;
+mod partition;
+mod poison;
+pub mod wire;
+
+pub use columns::{COLUMNS, Column, ColumnOptions, Columns, DICTIONARY_COLUMNS, PushError, schema};
+pub use dead_letter::{DeadLetter, DeadLetterColumns, dead_letter_schema};
+pub use decoder::Decoder;
+pub use kind::event_kind;
+pub use partition::{EventHour, MAX_ESCAPED_APP_ID, Partition};
+pub use poison::Poison;
