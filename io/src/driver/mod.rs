@@ -1,0 +1,338 @@
+//! The driver: one task that owns the machine and carries out its commands. There is no lock.
+//!
+//! Each turn drains the machine's commands, then waits for whatever comes first, looking in a fixed order, so that traffic can't
+//! starve a flush: the shutdown, a write that ended, the machine's deadline, fetched deliveries.
+//!
+//! **Architecture Invariant:** nothing is decided here. The driver turns events of the world into the machine's, and the
+//! machine's commands into deeds.
+
+mod fetcher;
+mod grants;
+mod settler;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use warehouse_sink_core::{Command, DeliveryId, Event, Machine, Stats, Timestamp};
+
+use crate::encode::Encode;
+use crate::health::Health;
+use crate::metrics::Metrics;
+use crate::payload::Decode;
+use crate::source::{Settlement, Source};
+use crate::store::Store;
+use fetcher::{Fetcher, FromFetcher};
+use grants::Grants;
+use settler::Settlements;
+use writer::Writer;
+
+/// What a driver needs to know beside the machine's own configuration.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many fetchers pull in parallel.
+    pub worker_count: usize,
+    /// How many messages a pull request asks for at most.
+    pub fetch_batch_size: usize,
+    /// How long one attempt to write an object may take before its outcome counts as unknown.
+    pub write_timeout: Duration,
+    /// How long a shutdown waits for writes before it gives back what is left.
+    pub shutdown_timeout: Duration,
+    /// Seeds the jitter of the fetchers' backoff.
+    pub jitter_seed: u64,
+}
+
+/// The parts of a pipeline.
+#[derive(Clone)]
+pub struct Parts<S, T, E> {
+    /// Where deliveries come from.
+    pub source: S,
+    /// Where objects go.
+    pub store: T,
+    /// Makes objects of rows.
+    pub encoder: Arc<E>,
+    /// Learns whether the pipeline works.
+    pub health: Health,
+    /// Learns what it does.
+    pub metrics: Metrics,
+}
+
+/// How a pipeline came to its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Messages given back because the shutdown's deadline came before they were written.
+    pub abandoned_messages: u64,
+    /// Batches whose messages were given back during the shutdown because their write failed for good.
+    pub batches_given_up: u64,
+    /// Acks, naks and terms that could not be handed to the server in time. Their messages will be delivered again.
+    pub unsent_settlements: usize,
+    /// A fetcher ended by itself, which is a bug: the pipeline shut down because of it.
+    pub fetcher_died: bool,
+}
+
+/// After the deadline, naks and acks still have to leave. This is what they get where the deadline leaves less.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Messages from fetchers that may wait for the driver, for each fetcher. Small: what waits here is not yet known to the
+/// machine, which keeps deliveries alive.
+const QUEUE_PER_FETCHER: usize = 2;
+
+/// Runs a pipeline until `shutdown` is ready, then writes what is held, gives back what is left, and returns.
+///
+/// `decoder` is called once for each fetcher.
+pub async fn run<S, T, E, D>(
+    machine: Machine<D::Partition, D::Payload>,
+    options: Options,
+    parts: Parts<S, T, E>,
+    decoder: impl Fn() -> D,
+    shutdown: impl Future<Output = ()>,
+) -> Report
+where
+    S: Source,
+    T: Store,
+    D: Decode,
+    E: Encode<Partition = D::Partition, Payload = D::Payload>,
+{
+    let (stop, stopped) = watch::channel(false);
+    let (sender, receiver) = mpsc::channel(options.worker_count.max(1) * QUEUE_PER_FETCHER);
+    let ids = Arc::new(AtomicU64::new(0));
+    let fetchers = (0..options.worker_count.max(1)).map(|worker| {
+        let fetcher = Fetcher {
+            source: parts.source.clone(),
+            decoder: decoder(),
+            driver: sender.clone(),
+            ids: ids.clone(),
+            stop: stopped.clone(),
+            health: parts.health.clone(),
+            metrics: parts.metrics.clone(),
+            jitter_seed: options.jitter_seed ^ worker as u64,
+        };
+        tokio::spawn(fetcher.run())
+    });
+    let fetchers: FuturesUnordered<JoinHandle<()>> = fetchers.collect();
+    // The driver's own sender would keep the channel open after the last fetcher has ended.
+    drop(sender);
+
+    let (settlements, queue) = Settlements::new();
+    let settler = tokio::spawn(settler::settle_all(parts.source.clone(), queue, parts.metrics.clone()));
+    let grants = Grants::new(options.fetch_batch_size, options.worker_count, parts.source.max_message_bytes());
+    let writer = Writer::new(
+        parts.store.clone(),
+        parts.encoder.clone(),
+        options.write_timeout,
+        parts.health.clone(),
+        parts.metrics.clone(),
+    );
+    let clock = Clock(Instant::now());
+    let mut driver = Driver {
+        machine,
+        clock,
+        handles: BTreeMap::new(),
+        grants,
+        settlements,
+        writer,
+        stop,
+        stopping: None,
+        fetcher_died: false,
+        metrics: parts.metrics.clone(),
+        shutdown_timeout: options.shutdown_timeout,
+    };
+    driver.run(receiver, fetchers, shutdown).await;
+    driver.finish(parts, settler).await
+}
+
+struct Driver<S: Source, T, E: Encode> {
+    machine: Machine<E::Partition, E::Payload>,
+    clock: Clock,
+    /// What settles the deliveries that the machine holds.
+    handles: BTreeMap<DeliveryId, S::Handle>,
+    grants: Grants,
+    settlements: Settlements<S::Handle>,
+    writer: Writer<T, E>,
+    /// Tells the fetchers to stop.
+    stop: watch::Sender<bool>,
+    /// None until the shutdown begins.
+    stopping: Option<Stopping>,
+    fetcher_died: bool,
+    metrics: Metrics,
+    shutdown_timeout: Duration,
+}
+
+/// A shutdown under way.
+#[derive(Clone, Copy)]
+struct Stopping {
+    /// Batches that had been given up before it began.
+    given_up_before: u64,
+    /// When nothing is waited for any more, a fetcher that can't reach the server included.
+    deadline: Timestamp,
+}
+
+/// The machine's clock: time since the driver started.
+#[derive(Clone, Copy)]
+struct Clock(Instant);
+
+impl Clock {
+    fn now(self) -> Timestamp {
+        Timestamp::ZERO.saturating_add(self.0.elapsed())
+    }
+
+    fn instant(self, at: Timestamp) -> Instant {
+        self.0 + Duration::from_micros(at.as_micros())
+    }
+}
+
+type Inbox<S, E> = mpsc::Receiver<FromFetcher<<S as Source>::Handle, <E as Encode>::Partition, <E as Encode>::Payload>>;
+
+impl<S: Source, T: Store, E: Encode> Driver<S, T, E>
+where
+    E::Partition: Clone + Ord,
+{
+    async fn run(
+        &mut self,
+        mut inbox: Inbox<S, E>,
+        mut fetchers: FuturesUnordered<JoinHandle<()>>,
+        shutdown: impl Future<Output = ()>,
+    ) {
+        tokio::pin!(shutdown);
+        let waiting = self.settlements.waiting().clone();
+        let mut inbox_open = true;
+        loop {
+            self.carry_out();
+            let clock = self.clock;
+            let out_of_time = self.stopping.is_some_and(|stopping| stopping.deadline <= clock.now());
+            if self.machine.is_drained() && (!inbox_open || out_of_time) {
+                return;
+            }
+            let stopping = self.stopping.is_some();
+            let give_up = self.stopping.map(|stopping| stopping.deadline);
+            let timeouts = [self.machine.poll_timeout(), give_up];
+            let deadline = timeouts.into_iter().flatten().min().map(|at| clock.instant(at));
+            tokio::select! {
+                biased;
+                () = &mut shutdown, if !stopping => self.begin_shutdown(),
+                (batch, outcome) = self.writer.next_result(|| clock.now()), if !self.writer.is_idle() => {
+                    self.handle(Event::UploadResult { batch, outcome });
+                }
+                () = sleep_until(deadline) => self.handle(Event::FlushTick),
+                // A turn hands out capacity that settlements had taken.
+                () = waiting.shorter.notified(), if self.grants.is_waiting() => {}
+                Some(ended) = fetchers.next(), if !stopping => {
+                    tracing::error!(?ended, "a fetcher ended by itself; shutting down");
+                    self.fetcher_died = true;
+                    self.begin_shutdown();
+                }
+                message = inbox.recv(), if inbox_open => match message {
+                    Some(message) => self.take(message),
+                    None => inbox_open = false,
+                },
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event<E::Partition, E::Payload>) {
+        self.machine.handle_event(self.clock.now(), event);
+    }
+
+    fn take(&mut self, message: FromFetcher<S::Handle, E::Partition, E::Payload>) {
+        match message {
+            FromFetcher::Ask(answer) => self.grants.ask(answer),
+            FromFetcher::Ended { unused } => self.grants.settle(unused),
+            FromFetcher::Deliveries { deliveries, handles, used } => {
+                self.grants.settle(used);
+                self.handles.extend(deliveries.iter().map(|delivery| delivery.id).zip(handles));
+                self.handle(Event::Fetched(deliveries));
+            }
+        }
+    }
+
+    fn begin_shutdown(&mut self) {
+        let Stats { messages, batches_given_up, .. } = self.machine.stats();
+        tracing::info!(held_messages = messages, timeout = ?self.shutdown_timeout, "shutting down: fetching has stopped, flushing");
+        let deadline = self.clock.now().saturating_add(self.shutdown_timeout);
+        self.stopping = Some(Stopping { given_up_before: batches_given_up, deadline });
+        // Fetchers that are gone need not be told.
+        let _ = self.stop.send(true);
+        self.handle(Event::Shutdown { deadline });
+    }
+
+    /// Carries out all that the machine wants done, and gives leave to fetch.
+    fn carry_out(&mut self) {
+        while let Some(command) = self.machine.poll_command() {
+            match command {
+                Command::Ack { delivery } => self.settle(delivery, Settlement::Ack),
+                Command::Nak { delivery, delay } => self.settle(delivery, Settlement::Nak(delay)),
+                Command::Term { delivery } => self.settle(delivery, Settlement::Term),
+                Command::Progress { delivery } => {
+                    let handle = self.handles.get(&delivery);
+                    if let Some(handle) = handle.filter(|_| self.settlements.takes_progress(self.handles.len())) {
+                        self.settlements.push(handle.clone(), Settlement::Progress);
+                    }
+                }
+                Command::Forget { delivery } => {
+                    self.handles.remove(&delivery);
+                    self.metrics.superseded.increment(1);
+                }
+                Command::Write(write) => self.writer.write(*write),
+                Command::Rewrite { batch } => self.writer.put(batch),
+                Command::Discard { batch } => self.writer.discard(batch),
+            }
+        }
+        self.settlements.send();
+        let mut capacity = self.machine.capacity();
+        capacity.messages = capacity.messages.saturating_sub(self.settlements.waiting().settled());
+        self.grants.share_out(capacity);
+        self.show(self.machine.stats());
+    }
+
+    fn settle(&mut self, delivery: DeliveryId, settlement: Settlement) {
+        if let Some(handle) = self.handles.remove(&delivery) {
+            self.settlements.push(handle, settlement);
+        }
+    }
+
+    fn show(&self, stats: Stats) {
+        self.metrics.buffered_messages.set(stats.messages as f64);
+        self.metrics.buffered_bytes.set(stats.bytes as f64);
+        self.metrics.open_partitions.set(stats.open_partitions as f64);
+        self.metrics.writes_in_flight.set(stats.writes_in_flight as f64);
+        self.metrics.writes_waiting.set(stats.writes_waiting as f64);
+    }
+
+    /// Waits until what was settled has reached the server.
+    async fn finish(self, parts: Parts<S, T, E>, settler: JoinHandle<()>) -> Report {
+        let stats = self.machine.stats();
+        let waiting = self.settlements.waiting().clone();
+        // The settler ends once this sender is gone and the queue is empty.
+        drop(self.settlements);
+        let sent = tokio::time::timeout(SETTLE_TIMEOUT, async {
+            let _ = settler.await;
+            parts.source.flush().await
+        });
+        match sent.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error = error.chain(), "the last settlements may not have reached the server"),
+            Err(_elapsed) => tracing::warn!(timeout = ?SETTLE_TIMEOUT, "the last settlements did not leave in time"),
+        }
+        Report {
+            abandoned_messages: stats.abandoned_messages,
+            batches_given_up: self.stopping.map_or(0, |stopping| stats.batches_given_up - stopping.given_up_before),
+            unsent_settlements: waiting.settled(),
+            fetcher_died: self.fetcher_died,
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

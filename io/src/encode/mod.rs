@@ -1,0 +1,219 @@
+//! From rows to the bytes of a Parquet file, and to the key it goes under.
+//!
+//! ```text
+//! &[BatchRow] ─chunk─▶ Columns (proto) ─▶ RecordBatch ─▶ ArrowWriter ─▶ Bytes
+//! ```
+//!
+//! **Architecture Invariant:** the same rows give the same bytes. A write whose outcome is unknown is repeated under the same
+//! key, and readers must not be able to tell which of the attempts it was that they read. So there is no clock, no
+//! random number and no map with an order of its own in here.
+
+mod compression;
+mod properties;
+
+use std::error::Error as StdError;
+use std::num::NonZeroUsize;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterPropertiesBuilder;
+use warehouse_sink_core::{BatchRow, Destination, ObjectName};
+use warehouse_sink_proto::{
+    ColumnOptions, Columns, DeadLetterColumns, Partition, PushError, dead_letter_schema, schema,
+};
+
+use crate::payload::Payload;
+
+pub use compression::{Compression, CompressionError};
+
+/// How many rows are made into columns at a time, and how many bytes of messages at most. It bounds what a batch takes in
+/// memory on top of the messages themselves.
+const CHUNK_ROWS: usize = 4096;
+const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+
+/// Makes objects of batches. The driver runs [`Encode::encode`] off the async threads, for it is all computing.
+pub trait Encode: Send + Sync + 'static {
+    /// A partition of the data.
+    type Partition: Send + 'static;
+    /// A row.
+    type Payload: Send + 'static;
+    /// Why rows could not be encoded.
+    type Error: StdError + Send + Sync + 'static;
+
+    /// The key of an object: a path without a slash at either end.
+    fn key(&self, destination: &Destination<Self::Partition>, name: &ObjectName) -> String;
+
+    /// The object's bytes: the same whenever the rows are the same. The rows are sorted by message and index.
+    ///
+    /// # Errors
+    ///
+    /// When the rows do not make a file; the same rows never will.
+    fn encode(
+        &self,
+        destination: &Destination<Self::Partition>,
+        rows: &[BatchRow<Self::Payload>],
+    ) -> Result<Bytes, Self::Error>;
+}
+
+/// What files depend on besides their rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodeConfig {
+    /// The compression of every column.
+    pub compression: Compression,
+    /// The most rows in a row group. A reader takes a row group at a time, and skips it as a whole.
+    pub row_group_rows: NonZeroUsize,
+    /// Whether app_id, year, month, day and hour are in the file too, and not in its path alone.
+    pub partition_columns_in_file: bool,
+    /// The stream's name, for the file's metadata.
+    pub stream: String,
+    /// The consumer's name, for the file's metadata.
+    pub consumer: String,
+    /// What data files' keys begin with; may be empty. Slashes at its ends do not count.
+    pub prefix: String,
+    /// What dead-letter files' keys begin with; may be empty. Slashes at its ends do not count.
+    pub dead_letter_prefix: String,
+}
+
+/// Why rows could not be encoded. All of them would be mistakes in this program: what cannot be a row was set aside as a dead
+/// letter before.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    /// A file of no rows names no sequence.
+    #[error("a batch without rows makes no file")]
+    Empty,
+    /// A dead letter among events, or an event among dead letters.
+    #[error("the row of stream sequence {stream_sequence} does not belong into this kind of file")]
+    Misplaced {
+        /// The message that the row came from.
+        stream_sequence: u64,
+    },
+    /// A row could not be made into columns.
+    #[error("the row of stream sequence {stream_sequence} cannot be encoded: {source}")]
+    Row {
+        /// The message that the row came from.
+        stream_sequence: u64,
+        /// Why.
+        source: PushError,
+    },
+    /// The columns do not make a batch.
+    #[error("the columns do not fit together: {0}")]
+    Columns(#[from] ArrowError),
+    /// The file could not be made.
+    #[error("the file cannot be made: {0}")]
+    File(#[from] ParquetError),
+}
+
+/// Encodes `causality.v1` events and dead letters as Parquet files.
+#[derive(Debug)]
+pub struct Encoder {
+    config: EncodeConfig,
+    columns: ColumnOptions,
+    properties: WriterPropertiesBuilder,
+}
+
+impl Encoder {
+    /// An encoder for these settings.
+    pub fn new(config: EncodeConfig) -> Self {
+        let columns = ColumnOptions { partition_columns_in_file: config.partition_columns_in_file };
+        Encoder { properties: properties::base(&config), columns, config }
+    }
+
+    fn path(&self, destination: &Destination<Partition>, name: &str) -> String {
+        let (prefix, folder) = match destination {
+            Destination::Partition(partition) => (&self.config.prefix, partition.path()),
+            Destination::DeadLetter => (&self.config.dead_letter_prefix, String::new()),
+        };
+        let file = format!("{name}.parquet");
+        let parts = [prefix.trim_matches('/'), &folder, &file];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
+    }
+
+    fn schema(&self, destination: &Destination<Partition>) -> SchemaRef {
+        match destination {
+            Destination::Partition(_) => schema(&self.columns),
+            Destination::DeadLetter => dead_letter_schema(),
+        }
+    }
+
+    fn batch(
+        &self,
+        destination: &Destination<Partition>,
+        rows: &[BatchRow<Payload>],
+    ) -> Result<RecordBatch, EncodeError> {
+        match destination {
+            Destination::Partition(_) => events(self.columns, rows),
+            Destination::DeadLetter => dead_letters(rows),
+        }
+    }
+}
+
+impl Encode for Encoder {
+    type Partition = Partition;
+    type Payload = Payload;
+    type Error = EncodeError;
+
+    fn key(&self, destination: &Destination<Partition>, name: &ObjectName) -> String {
+        self.path(destination, name.as_str())
+    }
+
+    fn encode(&self, destination: &Destination<Partition>, rows: &[BatchRow<Payload>]) -> Result<Bytes, EncodeError> {
+        if rows.is_empty() {
+            return Err(EncodeError::Empty);
+        }
+        let metadata = properties::metadata(&self.config, destination, rows);
+        let properties = self.properties.clone().set_key_value_metadata(Some(metadata)).build();
+        let mut writer = ArrowWriter::try_new(Vec::new(), self.schema(destination), Some(properties))?;
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let (chunk, after) = rest.split_at(chunk_len(rest));
+            writer.write(&self.batch(destination, chunk)?)?;
+            rest = after;
+        }
+        let mut file = writer.into_inner()?;
+        // The file is kept until it is stored; what the vector grew beyond it would be kept too.
+        file.shrink_to_fit();
+        Ok(Bytes::from(file))
+    }
+}
+
+/// How many of the rows go into the next chunk: at least one.
+fn chunk_len(rows: &[BatchRow<Payload>]) -> usize {
+    let mut bytes = 0;
+    let fits = |row: &&BatchRow<Payload>| {
+        bytes += match &row.payload {
+            Payload::Event(body) => body.len(),
+            Payload::DeadLetter(letter) => letter.body.len(),
+        };
+        bytes <= CHUNK_BYTES
+    };
+    rows.iter().take(CHUNK_ROWS).take_while(fits).count().max(1)
+}
+
+fn events(options: ColumnOptions, rows: &[BatchRow<Payload>]) -> Result<RecordBatch, EncodeError> {
+    let mut columns = Columns::new(options, rows.len());
+    for BatchRow { message, payload, .. } in rows {
+        let stream_sequence = message.stream_sequence;
+        let Payload::Event(body) = payload else { return Err(EncodeError::Misplaced { stream_sequence }) };
+        let pushed = columns.push(body, stream_sequence, message.published_at);
+        pushed.map_err(|source| EncodeError::Row { stream_sequence, source })?;
+    }
+    Ok(columns.finish()?)
+}
+
+fn dead_letters(rows: &[BatchRow<Payload>]) -> Result<RecordBatch, EncodeError> {
+    let mut columns = DeadLetterColumns::new(rows.len());
+    for BatchRow { message, payload, .. } in rows {
+        let stream_sequence = message.stream_sequence;
+        let Payload::DeadLetter(letter) = payload else { return Err(EncodeError::Misplaced { stream_sequence }) };
+        let pushed = columns.push(letter, stream_sequence, message.published_at);
+        pushed.map_err(|source| EncodeError::Row { stream_sequence, source })?;
+    }
+    Ok(columns.finish()?)
+}
+
+#[cfg(test)]
+mod tests;

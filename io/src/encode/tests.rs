@@ -1,0 +1,263 @@
+//! Files are read back with the parquet crate, as a stranger would.
+
+use std::collections::BTreeMap;
+
+use arrow::array::AsArray;
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression as Codec, Encoding};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use warehouse_sink_core::MessageId;
+use warehouse_sink_proto::generate::{Generator, GeneratorOptions};
+use warehouse_sink_proto::{DeadLetter, Decoder};
+
+use super::*;
+
+const PUBLISHED_AT: i64 = 1_735_689_600_123_456_789;
+
+fn encoder(change: impl FnOnce(&mut EncodeConfig)) -> Encoder {
+    let mut config = EncodeConfig {
+        compression: Compression::Snappy,
+        row_group_rows: NonZeroUsize::new(100_000).unwrap(),
+        partition_columns_in_file: false,
+        stream: "EVENTS".to_owned(),
+        consumer: "warehouse-sink".to_owned(),
+        prefix: "events".to_owned(),
+        dead_letter_prefix: "dead".to_owned(),
+    };
+    change(&mut config);
+    Encoder::new(config)
+}
+
+fn batch_row(stream_sequence: u64, payload: Payload) -> BatchRow<Payload> {
+    let message = MessageId { stream_sequence, published_at: PUBLISHED_AT + stream_sequence as i64 * 1_000_000 };
+    BatchRow { message, index: 0, payload }
+}
+
+/// Events of every kind, of one app and one hour, with a gap in their sequences.
+fn events(count: u64) -> (Destination<Partition>, Vec<BatchRow<Payload>>) {
+    let options = GeneratorOptions { apps: vec!["com.example".to_owned()], hours: 1, ..GeneratorOptions::default() };
+    let bodies = Generator::new(options).take(count as usize).map(|generated| generated.body);
+    let rows: Vec<_> = (10..).zip(bodies).map(|(n, body)| batch_row(n * 2, Payload::Event(body.into()))).collect();
+    let Payload::Event(first) = &rows[0].payload else { unreachable!() };
+    (Destination::Partition(Decoder::new().decode(first).unwrap()), rows)
+}
+
+fn dead_letters() -> Vec<BatchRow<Payload>> {
+    let letter = |body: &[u8], headers| DeadLetter {
+        subject: "events.a.b.c".to_owned(),
+        headers,
+        body: body.into(),
+        reason: "not an event".to_owned(),
+        delivery_count: 3,
+    };
+    let headers = BTreeMap::from([("Nats-Msg-Id".to_owned(), vec!["one".to_owned(), "two".to_owned()])]);
+    [letter(b"\xff\x00", headers), letter(b"", BTreeMap::new())]
+        .into_iter()
+        .zip(7..)
+        .map(|(letter, sequence)| batch_row(sequence, Payload::DeadLetter(Box::new(letter))))
+        .collect()
+}
+
+fn metadata(file: &Bytes) -> ParquetMetaData {
+    SerializedFileReader::new(file.clone()).unwrap().metadata().clone()
+}
+
+fn read(file: &Bytes) -> RecordBatch {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file.clone()).unwrap().with_batch_size(1 << 20);
+    let batches: Vec<RecordBatch> = reader.build().unwrap().collect::<Result<_, _>>().unwrap();
+    arrow::compute::concat_batches(&batches[0].schema(), &batches).unwrap()
+}
+
+fn column<'m>(metadata: &'m ParquetMetaData, name: &str) -> &'m ColumnChunkMetaData {
+    let columns = metadata.row_group(0).columns();
+    columns.iter().find(|column| column.column_path().string() == name).unwrap_or_else(|| panic!("no column {name}"))
+}
+
+fn has(column: &ColumnChunkMetaData, encoding: Encoding) -> bool {
+    column.encodings().any(|other| other == encoding)
+}
+
+#[test]
+fn a_key_has_prefix_partition_and_name() {
+    let (destination, _) = events(1);
+    let dead_letter = Destination::DeadLetter;
+    let folder = "app_id=com.example/year=2025/month=01/day=01/hour=00";
+    for (prefix, expected) in [("events", "events/"), ("", ""), ("/", ""), ("/a/b/", "a/b/")] {
+        let encoder = encoder(|config| {
+            config.prefix = prefix.to_owned();
+            config.dead_letter_prefix = prefix.to_owned();
+        });
+        assert_eq!(encoder.path(&destination, "1-2-ab"), format!("{expected}{folder}/1-2-ab.parquet"));
+        assert_eq!(encoder.path(&dead_letter, "1-2-ab"), format!("{expected}1-2-ab.parquet"));
+    }
+    assert_eq!(encoder(|_| ()).path(&dead_letter, "1-2-ab"), "dead/1-2-ab.parquet");
+}
+
+#[test]
+fn every_row_is_there_in_its_order() {
+    // More than a chunk, and not a multiple of one.
+    let (destination, rows) = events(CHUNK_ROWS as u64 * 2 + 17);
+    let file = read(&encoder(|_| ()).encode(&destination, &rows).unwrap());
+    assert_eq!(file.num_rows(), rows.len());
+    let sequences = file["nats_stream_sequence"].as_primitive::<Int64Type>();
+    let published = file["nats_published_at"].as_primitive::<TimestampMicrosecondType>();
+    for (at, row) in rows.iter().enumerate() {
+        assert_eq!(sequences.value(at), row.message.stream_sequence as i64);
+        assert_eq!(published.value(at), row.message.published_at / 1000);
+    }
+    let mut all = Columns::new(ColumnOptions { partition_columns_in_file: false }, rows.len());
+    for row in &rows {
+        let Payload::Event(body) = &row.payload else { unreachable!() };
+        all.push(body, row.message.stream_sequence, row.message.published_at).unwrap();
+    }
+    assert_eq!(file, all.finish().unwrap());
+}
+
+#[test]
+fn the_schema_is_that_of_the_contract() {
+    let (destination, rows) = events(100);
+    for partition_columns_in_file in [false, true] {
+        let encoder = encoder(|config| config.partition_columns_in_file = partition_columns_in_file);
+        let file = read(&encoder.encode(&destination, &rows).unwrap());
+        assert_eq!(file.schema().fields(), schema(&ColumnOptions { partition_columns_in_file }).fields());
+    }
+    let file = read(&encoder(|_| ()).encode(&Destination::DeadLetter, &dead_letters()).unwrap());
+    assert_eq!(file.schema().fields(), dead_letter_schema().fields());
+}
+
+#[test]
+fn a_dead_letter_is_kept_byte_for_byte() {
+    let rows = dead_letters();
+    let file = read(&encoder(|_| ()).encode(&Destination::DeadLetter, &rows).unwrap());
+    let bodies = file["body"].as_binary::<i32>();
+    assert_eq!((bodies.value(0), bodies.value(1)), (&b"\xff\x00"[..], &b""[..]));
+    assert_eq!(file["reason"].as_string::<i32>().value(1), "not an event");
+    assert_eq!(file["headers"].as_map().value_length(0), 1);
+}
+
+#[test]
+fn a_file_tells_what_it_is() {
+    let about = |destination, rows: &[_]| -> BTreeMap<String, String> {
+        let metadata = metadata(&encoder(|_| ()).encode(destination, rows).unwrap());
+        let pairs = metadata.file_metadata().key_value_metadata().unwrap().iter();
+        let ours = pairs.filter(|pair| pair.key.starts_with("warehouse_sink."));
+        ours.map(|pair| (pair.key.clone(), pair.value.clone().unwrap())).collect()
+    };
+    let expected = |first: &str, last: &str, schema: &str| {
+        [
+            ("consumer", "warehouse-sink"),
+            ("first_sequence", first),
+            ("last_sequence", last),
+            ("schema", schema),
+            ("stream", "EVENTS"),
+            ("version", env!("CARGO_PKG_VERSION")),
+        ]
+        .map(|(key, value)| (format!("warehouse_sink.{key}"), value.to_owned()))
+        .into()
+    };
+    let (destination, rows) = events(3);
+    assert_eq!(about(&destination, &rows), expected("20", "24", "causality.v1"));
+    assert_eq!(about(&Destination::DeadLetter, &dead_letters()), expected("7", "8", "dead_letter"));
+}
+
+#[test]
+fn each_column_is_written_as_suits_it() {
+    let (destination, rows) = events(5000);
+    let encoder = encoder(|config| config.partition_columns_in_file = true);
+    let metadata = metadata(&encoder.encode(&destination, &rows).unwrap());
+    for name in ["app_id", "event_category", "event_type", "platform", "network_type", "device_model", "year", "hour"] {
+        assert!(has(column(&metadata, name), Encoding::RLE_DICTIONARY), "{name}");
+    }
+    for name in ["id", "device_id", "correlation_id", "payload_json", "idempotency_key"] {
+        let column = column(&metadata, name);
+        assert!(column.dictionary_page_offset().is_none() && has(column, Encoding::PLAIN), "{name}");
+    }
+    for name in ["nats_stream_sequence", "nats_published_at", "timestamp_ms"] {
+        assert!(has(column(&metadata, name), Encoding::DELTA_BINARY_PACKED), "{name}");
+    }
+    let sequence = column(&metadata, "nats_stream_sequence").statistics().unwrap();
+    assert_eq!(sequence.min_bytes_opt(), Some(&20_i64.to_le_bytes()[..]));
+    assert_eq!(sequence.max_bytes_opt(), Some(&(20_i64 + 2 * 4999).to_le_bytes()[..]));
+    assert!(column(&metadata, "payload_json").statistics().is_none());
+    assert_eq!(metadata.file_metadata().version(), 1);
+}
+
+#[test]
+fn row_groups_and_compression_are_as_set() {
+    let (destination, rows) = events(2500);
+    for (setting, codec) in [
+        ("zstd:1", Codec::ZSTD(Default::default())),
+        ("snappy", Codec::SNAPPY),
+        ("gzip", Codec::GZIP(Default::default())),
+        ("lz4", Codec::LZ4_RAW),
+        ("none", Codec::UNCOMPRESSED),
+    ] {
+        let encoder = encoder(|config| {
+            config.compression = setting.parse().unwrap();
+            config.row_group_rows = NonZeroUsize::new(1000).unwrap();
+        });
+        let file = encoder.encode(&destination, &rows).unwrap();
+        let metadata = metadata(&file);
+        let groups: Vec<i64> = metadata.row_groups().iter().map(|group| group.num_rows()).collect();
+        assert_eq!(groups, [1000, 1000, 500]);
+        let found = column(&metadata, "payload_json").compression();
+        assert_eq!(std::mem::discriminant(&found), std::mem::discriminant(&codec), "{setting}: {found:?}");
+        assert_eq!(read(&file).num_rows(), 2500);
+    }
+}
+
+#[test]
+fn the_same_rows_give_the_same_bytes() {
+    let (destination, rows) = events(6000);
+    for setting in ["zstd", "snappy", "gzip", "lz4", "none"] {
+        let encode = || encoder(|config| config.compression = setting.parse().unwrap()).encode(&destination, &rows);
+        let first = encode().unwrap();
+        // Another thread has other memory, other hash seeds and another compression context.
+        let second = std::thread::scope(|scope| scope.spawn(encode).join().unwrap().unwrap());
+        assert!(first == second, "{setting}");
+    }
+    let encode = || encoder(|_| ()).encode(&Destination::DeadLetter, &dead_letters()).unwrap();
+    assert_eq!(encode(), encode());
+}
+
+#[test]
+fn a_large_message_is_a_chunk_of_its_own() {
+    let large = |sequence| batch_row(sequence, Payload::Event(vec![0; CHUNK_BYTES + 1].into()));
+    let small = |sequence| batch_row(sequence, Payload::Event(vec![0; 10].into()));
+    assert_eq!(chunk_len(&[large(1), small(2)]), 1);
+    assert_eq!(chunk_len(&[small(1), small(2), large(3)]), 2);
+    assert_eq!(chunk_len(&(0..CHUNK_ROWS as u64 + 5).map(small).collect::<Vec<_>>()), CHUNK_ROWS);
+}
+
+#[test]
+fn what_makes_no_file_is_an_error() {
+    let (destination, events) = events(2);
+    let encoder = encoder(|_| ());
+    let refusal = |destination, rows: &[_]| encoder.encode(destination, rows).unwrap_err().to_string();
+    assert_eq!(refusal(&destination, &[]), "a batch without rows makes no file");
+    let misplaced = "does not belong into this kind of file";
+    assert_eq!(refusal(&destination, &dead_letters()), format!("the row of stream sequence 7 {misplaced}"));
+    assert_eq!(refusal(&Destination::DeadLetter, &events), format!("the row of stream sequence 20 {misplaced}"));
+    let poison = [batch_row(5, Payload::Event(Box::from(&b"\xff"[..])))];
+    assert!(refusal(&destination, &poison).starts_with("the row of stream sequence 5 cannot be encoded: "));
+}
+
+/// Prints what the settings cost and gain: `cargo test -p warehouse-sink-io -- --ignored --nocapture measure`.
+#[test]
+#[ignore = "a measurement, for whoever chooses the defaults"]
+fn measure_compressions() {
+    let (destination, rows) = events(10_000);
+    for setting in ["none", "snappy", "lz4", "zstd:1", "zstd:3", "zstd:6", "zstd:9", "gzip"] {
+        let encoder = encoder(|config| config.compression = setting.parse().unwrap());
+        let mut best = std::time::Duration::MAX;
+        let mut bytes = 0;
+        for _ in 0..10 {
+            let start = std::time::Instant::now();
+            bytes = encoder.encode(&destination, &rows).unwrap().len();
+            best = best.min(start.elapsed());
+        }
+        println!("{setting:8} {bytes:9} bytes {:7.2} ms", best.as_secs_f64() * 1000.0);
+    }
+}

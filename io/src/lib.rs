@@ -1,0 +1,24 @@
+//! The world of warehouse-sink: what drives the pure machine of `warehouse-sink-core`.
+//!
+//! ```text
+//!  source ──▶ driver::fetcher ──decode──▶ ┌────────┐ ──Write──▶ driver::writer ──encode──▶ store
+//!    ▲                                    │ driver │                  │
+//!    └── driver::settler ◀─ack·nak·term── │ + core │ ◀──UploadResult──┘
+//!                                         └────────┘
+//! ```
+//!
+//! The driver is generic over two traits, [`source::Source`] and [`store::Store`], and runs unchanged in the simulator:
+//! `tokio` is `madsim-tokio`, which is tokio itself in an ordinary build. JetStream and OpenDAL are left out of the
+//! simulator's build.
+//!
+//! **Architecture Invariant:** nothing is global or static; several pipelines can run in one process.
+
+pub mod driver;
+pub mod encode;
+pub mod health;
+pub mod metrics;
+pub mod payload;
+#[cfg(not(madsim))]
+pub mod publish;
+pub mod source;
+pub mod store;

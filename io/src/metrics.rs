@@ -1,0 +1,157 @@
+//! What the sink counts and measures. docs/operations.md says what each means to an operator.
+
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit};
+
+/// Handles of every metric, registered once. Cloned into the tasks that use them.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "the texts are the metrics' own descriptions, below")]
+pub struct Metrics {
+    pub fetched: Counter,
+    pub redelivered: Counter,
+    pub poison: Counter,
+    pub acked: Counter,
+    pub nacked: Counter,
+    pub terminated: Counter,
+    pub superseded: Counter,
+    pub progress: Counter,
+    pub settle_errors: Counter,
+    pub fetch_errors: Counter,
+    pub writes: ByOutcome,
+    pub batch_rows: Histogram,
+    pub flush_seconds: Histogram,
+    pub encode_seconds: Histogram,
+    pub upload_seconds: Histogram,
+    pub buffered_messages: Gauge,
+    pub buffered_bytes: Gauge,
+    pub open_partitions: Gauge,
+    pub writes_in_flight: Gauge,
+    pub writes_waiting: Gauge,
+    pub pending: Gauge,
+    pub ack_pending: Gauge,
+}
+
+/// Files, rows and bytes by how their write ended.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "the texts are the metrics' own descriptions, below")]
+pub struct ByOutcome {
+    pub written: WriteCounters,
+    pub failed: WriteCounters,
+    pub unknown: WriteCounters,
+}
+
+/// What one kind of ended writes adds up to.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "the texts are the metrics' own descriptions, below")]
+pub struct WriteCounters {
+    pub files: Counter,
+    pub rows: Counter,
+    pub bytes: Counter,
+}
+
+const METADATA: Metadata<'static> = Metadata::new("warehouse_sink", Level::INFO, None);
+
+/// Registers metrics with one recorder, so that name and description stand in one place.
+struct Registry<'a>(&'a dyn Recorder);
+
+impl Registry<'_> {
+    fn counter(&self, name: &'static str, unit: Unit, text: &'static str) -> Counter {
+        self.0.describe_counter(KeyName::from(name), Some(unit), SharedString::from(text));
+        self.0.register_counter(&Key::from_static_name(name), &METADATA)
+    }
+
+    fn gauge(&self, name: &'static str, unit: Unit, text: &'static str) -> Gauge {
+        self.0.describe_gauge(KeyName::from(name), Some(unit), SharedString::from(text));
+        self.0.register_gauge(&Key::from_static_name(name), &METADATA)
+    }
+
+    fn histogram(&self, name: &'static str, unit: Unit, text: &'static str) -> Histogram {
+        self.0.describe_histogram(KeyName::from(name), Some(unit), SharedString::from(text));
+        self.0.register_histogram(&Key::from_static_name(name), &METADATA)
+    }
+
+    fn writes(&self, outcome: &'static str) -> WriteCounters {
+        let counter = |name: &'static str| {
+            let key = Key::from_parts(name, vec![Label::from_static_parts("outcome", outcome)]);
+            self.0.register_counter(&key, &METADATA)
+        };
+        WriteCounters {
+            files: counter("warehouse_sink_files_total"),
+            rows: counter("warehouse_sink_rows_total"),
+            bytes: counter("warehouse_sink_bytes_total"),
+        }
+    }
+
+    fn by_outcome(&self) -> ByOutcome {
+        let describe = |name: &'static str, unit, text: &'static str| {
+            self.0.describe_counter(KeyName::from(name), Some(unit), SharedString::from(text));
+        };
+        describe("warehouse_sink_files_total", Unit::Count, "Write attempts that ended, by outcome; written is one file each");
+        describe("warehouse_sink_rows_total", Unit::Count, "Rows in write attempts that ended, by outcome");
+        describe("warehouse_sink_bytes_total", Unit::Bytes, "Encoded bytes in write attempts that ended, by outcome");
+        ByOutcome { written: self.writes("written"), failed: self.writes("failed"), unknown: self.writes("unknown") }
+    }
+}
+
+impl Metrics {
+    /// Registers every metric with the recorder.
+    pub fn register(recorder: &dyn Recorder) -> Self {
+        let r = Registry(recorder);
+        Metrics {
+            fetched: r.counter("warehouse_sink_messages_fetched_total", Unit::Count, "Deliveries taken from the consumer"),
+            redelivered: r.counter(
+                "warehouse_sink_messages_redelivered_total",
+                Unit::Count,
+                "Deliveries that were not their message's first",
+            ),
+            poison: r.counter("warehouse_sink_messages_poison_total", Unit::Count, "Deliveries that could not be decoded"),
+            acked: r.counter("warehouse_sink_messages_acked_total", Unit::Count, "Deliveries acked, their rows stored"),
+            nacked: r.counter("warehouse_sink_messages_nacked_total", Unit::Count, "Deliveries given back to be delivered again"),
+            terminated: r.counter(
+                "warehouse_sink_messages_terminated_total",
+                Unit::Count,
+                "Deliveries of poison terminated, the message stored as a dead letter",
+            ),
+            superseded: r.counter(
+                "warehouse_sink_messages_superseded_total",
+                Unit::Count,
+                "Deliveries replaced by a newer delivery of the message while it was held",
+            ),
+            progress: r.counter(
+                "warehouse_sink_progress_acks_total",
+                Unit::Count,
+                "Progress acks sent to keep held deliveries alive",
+            ),
+            settle_errors: r.counter(
+                "warehouse_sink_settle_errors_total",
+                Unit::Count,
+                "Acks, naks and terms that could not be handed to the connection",
+            ),
+            fetch_errors: r.counter("warehouse_sink_fetch_errors_total", Unit::Count, "Pull requests that failed or were cut"),
+            writes: r.by_outcome(),
+            batch_rows: r.histogram("warehouse_sink_batch_rows", Unit::Count, "Rows of each batch that is written"),
+            flush_seconds: r.histogram(
+                "warehouse_sink_flush_seconds",
+                Unit::Seconds,
+                "From a batch's first message to its ack",
+            ),
+            encode_seconds: r.histogram("warehouse_sink_encode_seconds", Unit::Seconds, "Encoding a batch"),
+            upload_seconds: r.histogram("warehouse_sink_upload_seconds", Unit::Seconds, "One write attempt, whatever its outcome"),
+            buffered_messages: r.gauge("warehouse_sink_buffered_messages", Unit::Count, "Messages held: buffered or being written"),
+            buffered_bytes: r.gauge("warehouse_sink_buffered_bytes", Unit::Bytes, "Bytes of the messages held"),
+            open_partitions: r.gauge("warehouse_sink_open_partitions", Unit::Count, "Batches that are filling"),
+            writes_in_flight: r.gauge("warehouse_sink_writes_in_flight", Unit::Count, "Writes that run now"),
+            writes_waiting: r.gauge(
+                "warehouse_sink_writes_waiting",
+                Unit::Count,
+                "Closed batches that wait for a write slot or their next attempt",
+            ),
+            pending: r.gauge("warehouse_sink_consumer_pending", Unit::Count, "Messages of the stream not yet delivered"),
+            ack_pending: r.gauge("warehouse_sink_consumer_ack_pending", Unit::Count, "Messages delivered and not yet settled"),
+        }
+    }
+
+    /// Metrics that go nowhere.
+    pub fn noop() -> Self {
+        Self::register(&metrics::NoopRecorder)
+    }
+}

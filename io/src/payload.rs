@@ -1,0 +1,73 @@
+//! What a row is in production, and how a delivery becomes rows.
+
+use warehouse_sink_core::{Destination, Row, Rows};
+use warehouse_sink_proto::{DeadLetter, Decoder, Partition};
+
+use crate::source::Incoming;
+
+/// A row as it is held until it is encoded.
+///
+/// An event is kept as its own bytes, in an allocation of exactly their size. A slice of the connection's read buffer would cost no
+/// copy, but one late message could then keep a whole buffer alive, and the byte limit would not limit memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// An event that was decoded once, to see that it can be.
+    Event(Box<[u8]>),
+    /// A message that can't be decoded, with all that is known of it.
+    DeadLetter(Box<DeadLetter>),
+}
+
+/// Makes rows of deliveries. Each fetcher has one of its own.
+pub trait Decode: Send + 'static {
+    /// A partition of the data.
+    type Partition: Clone + Ord + Send + 'static;
+    /// A row.
+    type Payload: Send + 'static;
+
+    /// The rows of one message; a message that can't be decoded is a dead letter.
+    fn decode<M: Incoming>(&mut self, message: &M) -> Rows<Self::Partition, Self::Payload>;
+}
+
+/// Decodes `causality.v1` events.
+#[derive(Debug, Default)]
+pub struct EventDecoder {
+    decoder: Decoder,
+}
+
+impl EventDecoder {
+    /// A decoder with an empty cache of partitions.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Decode for EventDecoder {
+    type Partition = Partition;
+    type Payload = Payload;
+
+    fn decode<M: Incoming>(&mut self, message: &M) -> Rows<Partition, Payload> {
+        let body = message.body();
+        Rows::One(match self.decoder.decode(body) {
+            Ok(partition) => Row {
+                destination: Destination::Partition(partition),
+                bytes: body.len() as u64,
+                payload: Payload::Event(body.into()),
+            },
+            Err(poison) => dead_letter(message, poison.to_string()),
+        })
+    }
+}
+
+fn dead_letter<M: Incoming>(message: &M, reason: String) -> Row<Partition, Payload> {
+    let headers = message.headers();
+    let header_bytes = |(name, values): (&String, &Vec<String>)| name.len() + values.iter().map(String::len).sum::<usize>();
+    let bytes = message.body().len() + message.subject().len() + headers.iter().map(header_bytes).sum::<usize>();
+    let letter = DeadLetter {
+        subject: message.subject().to_owned(),
+        headers,
+        body: message.body().into(),
+        reason,
+        delivery_count: message.delivery_count(),
+    };
+    Row { destination: Destination::DeadLetter, payload: Payload::DeadLetter(Box::new(letter)), bytes: bytes as u64 }
+}

@@ -1,0 +1,139 @@
+//! Where deliveries come from: two small traits, and JetStream behind them.
+
+#[cfg(not(madsim))]
+pub mod nats;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use warehouse_sink_core::{Capacity, MessageId};
+
+/// A durable pull consumer, shared by all fetchers of a process.
+pub trait Source: Clone + Send + Sync + 'static {
+    /// A delivered message.
+    type Message: Incoming<Handle = Self::Handle>;
+    /// What settles one delivery on the server.
+    type Handle: Clone + Send + 'static;
+    /// A pull request that the server answers with messages.
+    type Pull: Pull<Message = Self::Message>;
+
+    /// Sends a pull request for at most this much. Whatever stands in the way, a missing consumer included, is mended
+    /// here as far as it can be; the fetcher calls again after an error, with backoff, for ever.
+    ///
+    /// # Errors
+    ///
+    /// Says in words for an operator why nothing can be fetched now.
+    fn pull(&self, limit: Capacity) -> impl Future<Output = Result<Self::Pull, SourceError>> + Send;
+
+    /// Tells the server what became of a delivery. Returns once the message is handed to the connection: nothing waits
+    /// for the server's confirmation, and a settlement that got lost comes back as a redelivery.
+    ///
+    /// # Errors
+    ///
+    /// The connection is closed for good.
+    fn settle(&self, handle: &Self::Handle, settlement: Settlement) -> impl Future<Output = Result<(), SourceError>> + Send;
+
+    /// Waits until the server has got every settlement so far.
+    ///
+    /// # Errors
+    ///
+    /// The connection was lost on the way.
+    fn flush(&self) -> impl Future<Output = Result<(), SourceError>> + Send;
+
+    /// The largest message that the server takes, in bytes. A pull for fewer bytes could wait for ever.
+    fn max_message_bytes(&self) -> u64;
+}
+
+/// A pull request under way.
+pub trait Pull: Send {
+    /// A delivered message.
+    type Message;
+
+    /// The messages that have arrived, at least one; waits for the first. None once the request has ended, by its count,
+    /// its expiry or [`Pull::cancel`]. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// The request was cut: by the server, the network, or the consumer's end. It gives no more messages.
+    fn next(&mut self) -> impl Future<Output = Option<Result<Vec<Self::Message>, SourceError>>> + Send;
+
+    /// Asks for no more. What the server had sent by then still comes out of [`Pull::next`].
+    fn cancel(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// A delivered message, as the source has it.
+pub trait Incoming: Send {
+    /// What settles the delivery.
+    type Handle;
+
+    /// Which message it is.
+    fn id(&self) -> MessageId;
+    /// How often the server delivered it, this time included.
+    fn delivery_count(&self) -> u64;
+    /// The subject that it was published to.
+    fn subject(&self) -> &str;
+    /// The published bytes.
+    fn body(&self) -> &[u8];
+    /// The headers, by name; each may have several values.
+    fn headers(&self) -> BTreeMap<String, Vec<String>>;
+    /// Lets go of everything but the means to settle it.
+    fn into_handle(self) -> Self::Handle;
+}
+
+/// What the server is told of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// It is done.
+    Ack,
+    /// It is to be delivered again, after this long.
+    Nak(Duration),
+    /// It is to be delivered no more: it is poison, and stored as such.
+    Term,
+    /// It is being worked on: its ack wait starts anew.
+    Progress,
+}
+
+/// Why a source can't do its work now. Always worth another try.
+#[derive(Debug, thiserror::Error)]
+#[error("{context}")]
+pub struct SourceError {
+    /// What was tried, on what, and what an operator can do.
+    pub context: String,
+    /// What went wrong beneath.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl SourceError {
+    /// An error with nothing beneath it.
+    pub fn new(context: impl Into<String>) -> Self {
+        SourceError { context: context.into(), source: None }
+    }
+
+    /// An error with its cause.
+    pub fn caused_by(context: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        SourceError { context: context.into(), source: Some(source.into()) }
+    }
+
+    /// The error and its causes in one line.
+    pub fn chain(&self) -> String {
+        error_chain(self)
+    }
+}
+
+/// An error and all its causes in one line, for logs and readiness.
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        // Many errors repeat their cause in their own text.
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,203 @@
+//! The durable consumer: found, reviewed, created when it is missing.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, Info, pull};
+use async_nats::jetstream::context::ConsumerInfoErrorKind;
+use async_nats::jetstream::stream::{ConsumerCreateStrictErrorKind, Stream};
+
+use super::review::{effective_ack_wait, review};
+use super::{Attached, Inner, NatsConfig};
+use crate::source::SourceError;
+
+/// Why a consumer can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// It has settings that would lose or duplicate data; an operator has to change them.
+    #[error("the consumer {consumer} of stream {stream} can't be used:\n  {}", reasons.join("\n  "))]
+    Refused {
+        /// The stream.
+        stream: String,
+        /// The consumer.
+        consumer: String,
+        /// What is wrong, and what to change.
+        reasons: Vec<String>,
+    },
+    /// The server could not be asked, or has no such stream.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+impl From<AttachError> for SourceError {
+    fn from(error: AttachError) -> Self {
+        match error {
+            AttachError::Source(error) => error,
+            refused @ AttachError::Refused { .. } => SourceError::new(refused.to_string()),
+        }
+    }
+}
+
+/// A consumer that was found fit.
+pub(super) struct Attachment {
+    pub attached: Attached,
+    pub limits: Limits,
+}
+
+/// The most that a pull request may ask for, by the consumer's own settings.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub batch: usize,
+    pub bytes: u64,
+    pub expires: Duration,
+}
+
+/// How far a consumer was known to have settled everything.
+pub(super) struct Floor {
+    /// When the stream was created, in seconds and nanoseconds since the Unix epoch: a stream that was made anew counts from 1 again.
+    stream_created: i128,
+    sequence: u64,
+}
+
+impl Inner {
+    /// Finds the consumer, or creates it.
+    pub(super) async fn find_or_create(&self) -> Result<Attachment, AttachError> {
+        let stream = self.stream().await?;
+        let (info, created) = match self.find(&stream).await? {
+            Some(info) => (info, false),
+            None => self.create(&stream).await?,
+        };
+        self.note_floor_of(&info, &stream);
+        let attachment = self.accept(&info, created)?;
+        let ack_wait = attachment.attached.ack_wait;
+        tracing::info!(
+            stream = self.config.stream,
+            consumer = self.config.consumer,
+            created,
+            ?ack_wait,
+            pending = info.num_pending,
+            ack_pending = info.num_ack_pending,
+            "attached to the consumer"
+        );
+        Ok(attachment)
+    }
+
+    /// What [`Inner::find_or_create`] would find, with nothing created.
+    pub(super) async fn look(&self) -> Result<Option<Attached>, AttachError> {
+        let stream = self.stream().await?;
+        match self.find(&stream).await? {
+            Some(info) => Ok(Some(self.accept(&info, false)?.attached)),
+            None => Ok(None),
+        }
+    }
+
+    /// Has the consumer looked for before the next pull.
+    pub(super) async fn detach(&self) {
+        *self.attachment.lock().await = None;
+    }
+
+    fn accept(&self, info: &Info, created: bool) -> Result<Attachment, AttachError> {
+        let served = *self.served_ack_wait.lock().unwrap_or_else(PoisonError::into_inner);
+        let review = review(&info.config, &self.config, served);
+        if !review.refusals.is_empty() {
+            let (stream, consumer) = (self.config.stream.clone(), self.config.consumer.clone());
+            return Err(AttachError::Refused { stream, consumer, reasons: review.refusals });
+        }
+        let ack_wait = effective_ack_wait(&info.config);
+        Ok(Attachment { attached: Attached { ack_wait, created, warnings: review.warnings }, limits: limits(&info.config) })
+    }
+
+    async fn stream(&self) -> Result<Stream, SourceError> {
+        let stream = self.jetstream.get_stream(&self.config.stream).await;
+        stream.map_err(|error| {
+            SourceError::caused_by(format!("could not find the stream {}", self.config.stream), error)
+        })
+    }
+
+    async fn find(&self, stream: &Stream) -> Result<Option<Info>, SourceError> {
+        match stream.consumer_info(&self.config.consumer).await {
+            Ok(info) => Ok(Some(info)),
+            Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.failed("look for", error)),
+        }
+    }
+
+    async fn create(&self, stream: &Stream) -> Result<(Info, bool), SourceError> {
+        let deliver_policy = self.start(stream);
+        if deliver_policy != DeliverPolicy::All {
+            tracing::warn!(?deliver_policy, "the consumer is gone; creating it again where it had settled everything");
+        }
+        match stream.create_consumer_strict(wanted(&self.config, deliver_policy)).await {
+            Ok(consumer) => Ok((consumer.cached_info().clone(), true)),
+            // Another replica was quicker.
+            Err(error) if error.kind() == ConsumerCreateStrictErrorKind::AlreadyExists => {
+                let found = self.find(stream).await?;
+                found.map(|info| (info, false)).ok_or_else(|| SourceError::new("the consumer was created and deleted again by others"))
+            }
+            Err(error) => Err(self.failed("create", error)),
+        }
+    }
+
+    /// Where a consumer that is created starts: at the stream's beginning, unless this process has seen how far everything
+    /// was settled before the consumer was deleted. The floor of a stream that was made anew, or that lost its tail, is void.
+    fn start(&self, stream: &Stream) -> DeliverPolicy {
+        let info = stream.cached_info();
+        let floor = self.floor.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*floor {
+            Some(floor)
+                if floor.stream_created == created(stream)
+                    && floor.sequence > 0
+                    && floor.sequence <= info.state.last_sequence =>
+            {
+                DeliverPolicy::ByStartSequence { start_sequence: floor.sequence + 1 }
+            }
+            _ => DeliverPolicy::All,
+        }
+    }
+
+    pub(super) async fn consumer_info(&self) -> Result<Info, SourceError> {
+        let stream = self.stream().await?;
+        let info = self.find(&stream).await?.ok_or_else(|| SourceError::new("the consumer is gone"))?;
+        self.note_floor_of(&info, &stream);
+        Ok(info)
+    }
+
+    fn note_floor_of(&self, info: &Info, stream: &Stream) {
+        let floor = Floor { stream_created: created(stream), sequence: info.ack_floor.stream_sequence };
+        *self.floor.lock().unwrap_or_else(PoisonError::into_inner) = Some(floor);
+    }
+
+    fn failed(&self, what: &str, error: impl std::error::Error + Send + Sync + 'static) -> SourceError {
+        let NatsConfig { stream, consumer, .. } = &self.config;
+        SourceError::caused_by(format!("could not {what} the consumer {consumer} of stream {stream}"), error)
+    }
+}
+
+fn created(stream: &Stream) -> i128 {
+    stream.cached_info().created.unix_timestamp_nanos()
+}
+
+/// The consumer that the sink creates.
+fn wanted(config: &NatsConfig, deliver_policy: DeliverPolicy) -> pull::Config {
+    let mut filters = config.filter_subjects.clone();
+    let filter_subject = if filters.len() == 1 { filters.remove(0) } else { String::new() };
+    pull::Config {
+        durable_name: Some(config.consumer.clone()),
+        description: Some("warehouse-sink: writes events to Parquet, acks after the write".to_owned()),
+        deliver_policy,
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: config.ack_wait,
+        max_ack_pending: i64::try_from(config.max_ack_pending).unwrap_or(i64::MAX),
+        max_deliver: -1,
+        filter_subject,
+        filter_subjects: filters,
+        ..Default::default()
+    }
+}
+
+fn limits(config: &consumer::Config) -> Limits {
+    let batch = usize::try_from(config.max_batch).ok().filter(|batch| *batch > 0).unwrap_or(usize::MAX);
+    let bytes = u64::try_from(config.max_bytes).ok().filter(|bytes| *bytes > 0).unwrap_or(u64::MAX);
+    let expires = if config.max_expires.is_zero() { Duration::MAX } else { config.max_expires };
+    Limits { batch, bytes, expires }
+}

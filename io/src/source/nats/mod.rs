@@ -1,0 +1,242 @@
+//! JetStream as a source of deliveries.
+//!
+//! - `connect`: the connection, its credentials, and what becomes of it
+//! - `consumer`: the durable consumer: found, reviewed, created when it is missing
+//! - `review`: which settings of a consumer are refused or warned of, and why
+//! - `pull`: a pull request and its answers
+//! - `message`: a delivered message, and what its reply subject tells
+
+mod connect;
+mod consumer;
+mod message;
+mod pull;
+mod review;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_nats::jetstream::Context;
+use async_nats::{Client, Subject};
+use bytes::Bytes;
+use tokio::sync::watch;
+use warehouse_sink_core::{Backoff, Capacity};
+
+use super::{Settlement, Source, SourceError};
+use crate::health::{Health, Part};
+use crate::metrics::Metrics;
+use consumer::{Attachment, Floor};
+use message::NatsMessage;
+use pull::NatsPull;
+
+pub use connect::{Credentials, Tls};
+pub use consumer::AttachError;
+
+/// Where the stream is, and what its consumer is to be like.
+#[derive(Clone, Debug)]
+pub struct NatsConfig {
+    /// The servers' URLs; the first that answers is used.
+    pub urls: Vec<String>,
+    /// How to log in.
+    pub credentials: Credentials,
+    /// How to encrypt.
+    pub tls: Tls,
+    /// The stream's name.
+    pub stream: String,
+    /// The durable consumer's name.
+    pub consumer: String,
+    /// The subjects to consume; empty for all of the stream's.
+    pub filter_subjects: Vec<String>,
+    /// The ack wait of a consumer that is created.
+    pub ack_wait: Duration,
+    /// The max ack pending of a consumer that is created.
+    pub max_ack_pending: u64,
+    /// What this process may hold: a consumer with a smaller max ack pending is warned of.
+    pub max_messages: u64,
+}
+
+/// What was found out about the consumer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attached {
+    /// The ack wait that the server applies: the consumer's, or the shortest of its backoff.
+    pub ack_wait: Duration,
+    /// Whether this process created the consumer.
+    pub created: bool,
+    /// What is not right about the consumer and can be lived with.
+    pub warnings: Vec<String>,
+}
+
+/// A durable pull consumer on a JetStream stream.
+#[derive(Clone)]
+pub struct NatsSource {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: NatsConfig,
+    client: Client,
+    jetstream: Context,
+    /// Counts connections: a pull that was sent on an earlier one gets no more answers.
+    connections: watch::Receiver<u64>,
+    /// None while the consumer has to be looked for. Held across the look, so that one fetcher looks for all.
+    attachment: tokio::sync::Mutex<Option<Attachment>>,
+    /// The highest ack floor seen: where a consumer starts that has to be created anew.
+    floor: Mutex<Option<Floor>>,
+    /// The ack wait that the machine paces its progress acks by, once it was told one.
+    served_ack_wait: Mutex<Option<Duration>>,
+    health: Health,
+}
+
+/// The delay between two attempts to connect or to find the consumer at start.
+const BACKOFF: Backoff = Backoff { initial: Duration::from_millis(250), max: Duration::from_secs(5) };
+
+/// How often the consumer's state is asked for: the age of the lag that metrics show.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+
+impl NatsSource {
+    /// Connects once.
+    ///
+    /// # Errors
+    ///
+    /// No server could be reached, or it refused the credentials.
+    pub async fn connect(config: NatsConfig, health: Health) -> Result<Self, SourceError> {
+        let (client, connections) = connect::connect(&config, &health).await?;
+        let jetstream = async_nats::jetstream::new(client.clone());
+        let inner = Inner {
+            config,
+            client,
+            jetstream,
+            connections,
+            attachment: tokio::sync::Mutex::new(None),
+            floor: Mutex::new(None),
+            served_ack_wait: Mutex::new(None),
+            health,
+        };
+        Ok(NatsSource { inner: Arc::new(inner) })
+    }
+
+    /// Connects, however long it takes.
+    pub async fn connect_patiently(config: NatsConfig, health: Health, jitter_seed: u64) -> Self {
+        let mut attempt = 0;
+        loop {
+            match Self::connect(config.clone(), health.clone()).await {
+                Ok(source) => return source,
+                Err(error) => health.set(Part::Connection, Err(error.chain())),
+            }
+            tokio::time::sleep(BACKOFF.delay(attempt, jitter_seed)).await;
+            attempt += 1;
+        }
+    }
+
+    /// Finds the consumer, or creates it.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Refused`] where the consumer has a setting that would lose or duplicate data;
+    /// [`AttachError::Source`] where the server could not be asked, or has no such stream.
+    pub async fn attach(&self) -> Result<Attached, AttachError> {
+        let mut attachment = self.inner.attachment.lock().await;
+        let found = self.inner.find_or_create().await?;
+        let attached = found.attached.clone();
+        *self.inner.served_ack_wait.lock().unwrap_or_else(PoisonError::into_inner) = Some(attached.ack_wait);
+        *attachment = Some(found);
+        Ok(attached)
+    }
+
+    /// Finds the consumer, however long it takes.
+    ///
+    /// # Errors
+    ///
+    /// Only [`AttachError::Refused`]: a setting that an operator has to change.
+    pub async fn attach_patiently(&self, jitter_seed: u64) -> Result<Attached, AttachError> {
+        let mut attempt = 0;
+        loop {
+            match self.attach().await {
+                Ok(attached) => return Ok(attached),
+                Err(AttachError::Source(error)) => self.inner.health.set(Part::Consumer, Err(error.chain())),
+                Err(refused) => return Err(refused),
+            }
+            tokio::time::sleep(BACKOFF.delay(attempt, jitter_seed)).await;
+            attempt += 1;
+        }
+    }
+
+    /// What a look at the consumer finds, with nothing created or changed: for `check`. None where the consumer is missing and would be
+    /// created.
+    ///
+    /// # Errors
+    ///
+    /// As [`NatsSource::attach`].
+    pub async fn look(&self) -> Result<Option<Attached>, AttachError> {
+        self.inner.look().await
+    }
+
+    /// Keeps the lag metrics and the ack floor up to date, for ever.
+    pub async fn watch(&self, metrics: Metrics) {
+        loop {
+            if let Ok(info) = self.inner.consumer_info().await {
+                metrics.pending.set(info.num_pending as f64);
+                metrics.ack_pending.set(info.num_ack_pending as f64);
+                
+            }
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    /// The server's answer to a ping.
+    ///
+    /// # Errors
+    ///
+    /// The connection is down.
+    pub async fn ping(&self) -> Result<(), SourceError> {
+        self.flush().await
+    }
+}
+
+impl Source for NatsSource {
+    type Message = NatsMessage;
+    type Handle = Subject;
+    type Pull = NatsPull;
+
+    async fn pull(&self, limit: Capacity) -> Result<NatsPull, SourceError> {
+        let limits = {
+            let mut attachment = self.inner.attachment.lock().await;
+            match &*attachment {
+                Some(found) => found.limits,
+                None => {
+                    let found = self.inner.find_or_create().await?;
+                    attachment.insert(found).limits
+                }
+            }
+        };
+        NatsPull::send(self.inner.clone(), limit, limits).await
+    }
+
+    async fn settle(&self, handle: &Subject, settlement: Settlement) -> Result<(), SourceError> {
+        let body = match settlement {
+            Settlement::Ack => Bytes::from_static(b"+ACK"),
+            Settlement::Nak(delay) if delay.is_zero() => Bytes::from_static(b"-NAK"),
+            Settlement::Nak(delay) => Bytes::from(format!("-NAK {{\"delay\":{}}}", delay.as_nanos())),
+            Settlement::Term => Bytes::from_static(b"+TERM can't be decoded; stored as a dead letter"),
+            Settlement::Progress => Bytes::from_static(b"+WPI"),
+        };
+        let sent = self.inner.client.publish(handle.clone(), body).await;
+        sent.map_err(|error| SourceError::caused_by("could not send a settlement", error))
+    }
+
+    async fn flush(&self) -> Result<(), SourceError> {
+        let flushed = self.inner.client.flush().await;
+        flushed.map_err(|error| SourceError::caused_by("could not reach the NATS server", error))
+    }
+
+    fn max_message_bytes(&self) -> u64 {
+        // The server counts subject, reply subject and headers as well as the body.
+        const ENVELOPE: u64 = 4096;
+        self.inner.client.max_payload() as u64 + ENVELOPE
+    }
+}
+
+impl std::fmt::Debug for NatsSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NatsSource").field("config", &self.inner.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,210 @@
+//! A pull request, and what the server answers.
+//!
+//! async-nats has pulls of its own. This one exists for three things that they do not give: it ends at once when the connection
+//! changes, it hands in what has arrived without waiting for the rest, and it can be called off without losing what is
+//! on its way.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use async_nats::{Message, StatusCode, Subscriber};
+use futures_util::{StreamExt, stream::Stream};
+use serde::Serialize;
+use tokio::sync::watch;
+use warehouse_sink_core::Capacity;
+
+use super::Inner;
+use super::consumer::Limits;
+use super::message::NatsMessage;
+use crate::source::{Pull, SourceError};
+
+/// How long an unanswered request stays with the server.
+const EXPIRES: Duration = Duration::from_secs(30);
+
+/// How often the server says that it still knows of the request. Two that stay out mean that it does not.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// How many messages are handed in at a time at most, so that the machine hears of the first before the last has come.
+const CHUNK: usize = 256;
+
+/// The request, as the server reads it. Times are nanoseconds.
+#[derive(Serialize)]
+struct Request {
+    batch: usize,
+    max_bytes: u64,
+    expires: u64,
+    idle_heartbeat: u64,
+}
+
+/// A pull request under way.
+pub struct NatsPull {
+    inner: Arc<Inner>,
+    answers: Subscriber,
+    /// Messages that may still come.
+    left: usize,
+    received: usize,
+    limit: Capacity,
+    heartbeat: Duration,
+    connections: watch::Receiver<u64>,
+    cancelled: bool,
+    ended: bool,
+}
+
+/// What an answer is.
+enum Answer {
+    Message(NatsMessage),
+    /// Nothing to do.
+    Ignored,
+    /// The request has ended as requests do.
+    End,
+    Cut(SourceError),
+}
+
+impl NatsPull {
+    pub(super) async fn send(inner: Arc<Inner>, limit: Capacity, limits: Limits) -> Result<Self, SourceError> {
+        let mut connections = inner.connections.clone();
+        connections.mark_unchanged();
+        let batch = limit.messages.min(limits.batch);
+        let expires = EXPIRES.min(limits.expires);
+        let heartbeat = HEARTBEAT.min(expires / 3);
+        let request = Request {
+            batch,
+            max_bytes: limit.bytes.min(limits.bytes),
+            expires: expires.as_nanos() as u64,
+            idle_heartbeat: heartbeat.as_nanos() as u64,
+        };
+        let body = serde_json::to_vec(&request).map_err(failed)?;
+        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", inner.config.stream, inner.config.consumer);
+        let inbox = inner.client.new_inbox();
+        let answers = inner.client.subscribe(inbox.clone()).await.map_err(failed)?;
+        let sent = inner.client.publish_with_reply(subject, inbox, body.into()).await;
+        sent.map_err(failed)?;
+        let limit = Capacity { messages: batch, bytes: request.max_bytes };
+        Ok(NatsPull { inner, answers, left: batch, received: 0, limit, heartbeat, connections, cancelled: false, ended: false })
+    }
+
+    /// The next answer of the server, or why there will be none.
+    async fn answer(&mut self) -> Answer {
+        if self.cancelled {
+            // Draining: the subscription ends by itself once the server has confirmed that nothing more comes.
+            return match tokio::time::timeout(self.heartbeat, self.answers.next()).await {
+                Ok(Some(message)) => self.read(message),
+                Ok(None) | Err(_) => Answer::End,
+            };
+        }
+        let silence = self.heartbeat * 2;
+        tokio::select! {
+            biased;
+            message = self.answers.next() => match message {
+                Some(message) => self.read(message),
+                None => Answer::Cut(SourceError::new("the subscription of a pull request was closed")),
+            },
+            _ = self.connections.changed() => Answer::End,
+            () = tokio::time::sleep(silence) => Answer::Cut(SourceError::new(format!(
+                "the server said nothing of a pull request for {silence:?}; the consumer or its leader may be gone"
+            ))),
+        }
+    }
+
+    fn read(&self, message: Message) -> Answer {
+        match message.status {
+            None | Some(StatusCode::OK) => NatsMessage::new(message).map_or(Answer::Ignored, Answer::Message),
+            Some(StatusCode::IDLE_HEARTBEAT) => Answer::Ignored,
+            Some(StatusCode::TIMEOUT | StatusCode::NOT_FOUND) => Answer::End,
+            Some(StatusCode::NO_RESPONDERS) => Answer::Cut(SourceError::new(format!(
+                "the consumer {} of stream {} does not answer; it may have been deleted",
+                self.inner.config.consumer, self.inner.config.stream
+            ))),
+            Some(status) => self.read_status(status, message.description.as_deref().unwrap_or_default()),
+        }
+    }
+
+    fn read_status(&self, status: StatusCode, description: &str) -> Answer {
+        // The texts are nats-server's; there is no other way to tell these apart.
+        if description.eq_ignore_ascii_case("Message Size Exceeds MaxBytes") {
+            if self.received > 0 {
+                return Answer::End;
+            }
+            return Answer::Cut(SourceError::new(format!(
+                "the next message is larger than the {} bytes that may be fetched now; if this stays, raise batch.max_buffered_bytes",
+                self.limit.bytes
+            )));
+        }
+        if description.eq_ignore_ascii_case("Batch Completed") {
+            return Answer::End;
+        }
+        Answer::Cut(SourceError::new(format!("the server ended a pull request: {} {description}", status.as_u16())))
+    }
+
+    /// Takes what has already arrived, without waiting.
+    async fn take_ready(&mut self, messages: &mut Vec<NatsMessage>) -> Option<SourceError> {
+        while messages.len() < CHUNK && !self.is_over() {
+            let ready = poll_fn(|context| match std::pin::Pin::new(&mut self.answers).poll_next(context) {
+                Poll::Ready(message) => Poll::Ready(message),
+                Poll::Pending => Poll::Ready(None),
+            });
+            let message = ready.await?;
+            match self.read(message) {
+                Answer::Message(message) => self.count(messages, message),
+                Answer::Ignored => {}
+                Answer::End => self.ended = true,
+                Answer::Cut(error) => return Some(error),
+            }
+        }
+        None
+    }
+
+    fn count(&mut self, messages: &mut Vec<NatsMessage>, message: NatsMessage) {
+        self.left = self.left.saturating_sub(1);
+        self.received += 1;
+        messages.push(message);
+    }
+
+    fn is_over(&self) -> bool {
+        self.ended || self.left == 0
+    }
+}
+
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> SourceError {
+    SourceError::caused_by("could not send a pull request", error)
+}
+
+impl Pull for NatsPull {
+    type Message = NatsMessage;
+
+    async fn next(&mut self) -> Option<Result<Vec<NatsMessage>, SourceError>> {
+        let mut messages = Vec::new();
+        while messages.is_empty() && !self.is_over() {
+            match self.answer().await {
+                Answer::Message(message) => self.count(&mut messages, message),
+                Answer::Ignored => {}
+                Answer::End => self.ended = true,
+                Answer::Cut(error) => {
+                    self.ended = true;
+                    self.inner.detach().await;
+                    return Some(Err(error));
+                }
+            }
+        }
+        if messages.is_empty() {
+            return None;
+        }
+        if let Some(error) = self.take_ready(&mut messages).await {
+            // The messages count first; the fetcher pulls again and hears of what is wrong then.
+            tracing::debug!(error = error.chain(), "a pull request was cut after it had brought messages");
+            self.ended = true;
+            self.inner.detach().await;
+        }
+        Some(Ok(messages))
+    }
+
+    async fn cancel(&mut self) {
+        self.cancelled = true;
+        if let Err(error) = self.answers.drain().await {
+            tracing::debug!(%error, "a pull request could not be called off; its messages come again after the ack wait");
+            self.ended = true;
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The stores of the real world: every service that OpenDAL knows and this build contains.
+//!
+//! ```text
+//! ObjectStore::put ──▶ local: prepare ─▶ upload (a task that cleans up) ─▶ local: finish
+//!                                             │
+//!                          transport: records ┘ what became of the closing request
+//!                          classify: error ──▶ Effect
+//! ```
+//!
+//! **Architecture Invariant:** nothing here is global. Each store has its own connections, and OpenDAL's registry of
+//! services is not used. The one exception is OpenDAL's: it asks for the credentials of an assumed role through a
+//! process-wide HTTP client, which is set once, when a store has a `role_arn`.
+
+mod classify;
+mod local;
+mod probe;
+mod services;
+mod transport;
+mod upload;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use opendal::{HttpTransporter, Operator};
+use opendal_http_transport_reqwest::ReqwestTransport;
+use tokio::runtime::Handle;
+use tokio::task::{JoinError, spawn_blocking};
+use warehouse_sink_core::Failure;
+
+pub use self::local::LocalError;
+pub use self::probe::ProbeError;
+
+use self::classify::Step;
+use self::local::Local;
+use self::services::Service;
+use self::transport::{Record, Recorder};
+use self::upload::{Ended, GiveUp};
+use super::{Effect, Store, StoreError};
+
+/// The option of S3 for which OpenDAL needs its process-wide HTTP client.
+const ASSUMED_ROLE: &str = "role_arn";
+
+/// An OpenDAL service as a [`Store`]. Clones share connections and directories.
+#[derive(Clone)]
+pub struct ObjectStore(Arc<Inner>);
+
+struct Inner {
+    service: &'static Service,
+    operator: Operator,
+    transport: ReqwestTransport,
+    /// Present for the local file system.
+    local: Option<Local>,
+}
+
+/// A store could not be opened: its settings are wrong, or its root directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// No service of this name is compiled in.
+    #[error("unknown service `{service}`; compiled in are: {known}")]
+    UnknownService {
+        /// The name that was asked for.
+        service: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// The service has no option of this name.
+    #[error("unknown option `{key}` of service `{service}`{hint}")]
+    UnknownOption {
+        /// The service.
+        service: &'static str,
+        /// The option that was given.
+        key: String,
+        /// A question that names the nearest known option, or nothing.
+        hint: String,
+    },
+    /// An option is missing without which the service cannot work.
+    #[error("service `{service}` needs the option `{key}`")]
+    MissingOption {
+        /// The service.
+        service: &'static str,
+        /// The option.
+        key: &'static str,
+    },
+    /// The service cannot work with the value of an option.
+    #[error("service `{service}`: {source}")]
+    Invalid {
+        /// The service.
+        service: &'static str,
+        /// What OpenDAL says of it.
+        source: Box<opendal::Error>,
+    },
+    /// The HTTP client could not be made, most likely for want of root certificates.
+    #[error("the HTTP client cannot be made: {0}")]
+    Client(#[from] reqwest::Error),
+    /// The root directory of the local file system cannot be used.
+    #[error(transparent)]
+    Local(#[from] LocalError),
+}
+
+impl ObjectStore {
+    /// Opens a service with its own OpenDAL options, such as `bucket` and `endpoint` for `s3` or `root` for `fs`.
+    ///
+    /// Nothing is asked of a remote store yet. For the local file system, the root directory is made if it is missing,
+    /// and what crashed runs left unfinished in it is removed; this blocks for some milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], when the settings cannot work or the root directory cannot be used.
+    pub fn open(service: &str, options: &BTreeMap<String, String>) -> Result<ObjectStore, OpenError> {
+        let service = services::find(service, options)?;
+        let mut options = options.clone();
+        let local = match service.name {
+            services::FS => Some(Local::open(&mut options)?),
+            _ => None,
+        };
+        ObjectStore::build(service, &options, local)
+    }
+
+    fn build(
+        service: &'static Service,
+        options: &BTreeMap<String, String>,
+        local: Option<Local>,
+    ) -> Result<ObjectStore, OpenError> {
+        let transport = transport::client()?;
+        if options.contains_key(ASSUMED_ROLE) {
+            HttpTransporter::install_default(transport.clone());
+        }
+        let operator = (service.build)(options)
+            .map_err(|source| OpenError::Invalid { service: service.name, source: Box::new(source) })?;
+        let context = operator.base_context().with_http_transport(HttpTransporter::new(transport.clone()));
+        let operator = operator.with_context(context);
+        Ok(ObjectStore(Arc::new(Inner { service, operator, transport, local })))
+    }
+
+    /// The operator for one attempt, whose requests are recorded.
+    fn recorded(&self, record: &Record) -> Operator {
+        let Inner { service, operator, transport, .. } = &*self.0;
+        let recorder = Recorder { inner: transport.clone(), commits: service.commits, record: record.clone() };
+        let context = operator.base_context().with_http_transport(HttpTransporter::new(recorder));
+        operator.clone().with_context(context)
+    }
+
+    async fn upload(&self, key: &str, body: Bytes, give_up: GiveUp) -> Result<(), StoreError> {
+        let record = Record::new();
+        let operator = self.recorded(&record);
+        let writer = operator.writer_with(key).chunk(upload::PART_BYTES).await;
+        let writer = writer.map_err(|error| self.error(Step::Write, &record, error))?;
+        match upload::run(writer, body, give_up).await {
+            Ok(()) => Ok(()),
+            Err(Ended::Failed(step, error)) => Err(self.error(step, &record, error)),
+            Err(Ended::GivenUp) => Err(StoreError::new(Effect::Unknown, "the write was given up")),
+        }
+    }
+
+    async fn upload_to_directory(
+        &self,
+        local: &Local,
+        key: &str,
+        body: Bytes,
+        give_up: GiveUp,
+    ) -> Result<(), StoreError> {
+        local.prepare(key).map_err(|error| {
+            StoreError::new(classify::local_io(Step::Write, &error), format!("cannot make the directories: {error}"))
+                .with_source(error)
+        })?;
+        self.upload(key, body, give_up).await?;
+        // The file has its name by now, and may keep it.
+        local.finish(key).map_err(|error| {
+            StoreError::new(Effect::Unknown, format!("cannot sync the directory: {error}")).with_source(error)
+        })
+    }
+
+    fn error(&self, step: Step, record: &Record, error: opendal::Error) -> StoreError {
+        let effect = match &self.0.local {
+            Some(_) => classify::local(step, &error),
+            None => classify::http(record.commit(), &error),
+        };
+        StoreError::new(effect, error.to_string()).with_source(error)
+    }
+}
+
+impl fmt::Debug for ObjectStore {
+    /// Leaves out the options, which hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObjectStore").field("service", &self.0.service.name).finish_non_exhaustive()
+    }
+}
+
+impl Store for ObjectStore {
+    async fn put(&self, key: &str, body: Bytes) -> Result<(), StoreError> {
+        check(key)?;
+        let (waiting, give_up) = upload::tie();
+        let (store, key) = (self.clone(), key.to_owned());
+        let result = match &self.0.local {
+            // Syncing blocks, in OpenDAL too, so the whole attempt leaves the async threads.
+            Some(local) => {
+                let (local, runtime) = (local.clone(), Handle::current());
+                spawn_blocking(move || runtime.block_on(store.upload_to_directory(&local, &key, body, give_up))).await
+            }
+            None => tokio::spawn(async move { store.upload(&key, body, give_up).await }).await,
+        };
+        drop(waiting);
+        result.unwrap_or_else(|error: JoinError| {
+            Err(StoreError::new(Effect::Unknown, "the attempt broke off").with_source(error))
+        })
+    }
+}
+
+/// Refuses a key that would not be stored under its own name, or that leads out of the store's root.
+fn check(key: &str) -> Result<(), StoreError> {
+    let bad_name = |name: &str| matches!(name, "" | "." | "..") || name.contains('\0');
+    if key.split('/').any(bad_name) || key.trim() != key {
+        let message = format!("{key:?} cannot be an object's key");
+        return Err(StoreError::new(Effect::NotApplied(Failure::Permanent), message));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! The services that are compiled in: their option names, and how each is built.
+//!
+//! OpenDAL ignores an option that it does not know, and a misspelt `secret_acess_key` would then show as a refusal by the
+//! server, hours later. The names are taken from OpenDAL's own configuration types, so they cannot fall behind.
+//!
+//! OpenDAL's in-memory service is left out on purpose: what is acked after it was "stored" there is lost.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use opendal::services::{FsConfig, S3Config};
+use opendal::{Configurator, Operator};
+use serde::de::value::Error as ValueError;
+use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
+
+use super::OpenError;
+
+/// One service, and what must be known of it beyond what OpenDAL tells.
+pub(super) struct Service {
+    pub(super) name: &'static str,
+    /// Its option names, aliases included.
+    pub(super) keys: fn() -> &'static [&'static str],
+    pub(super) build: fn(&BTreeMap<String, String>) -> opendal::Result<Operator>,
+    required: &'static [Required],
+    /// Its names for the requests that create an object; none for a service that does not speak HTTP.
+    pub(super) commits: &'static [&'static str],
+}
+
+/// An option that must be given, under any of its names, or else by one of these environment variables.
+struct Required {
+    names: &'static [&'static str],
+    environment: &'static [&'static str],
+}
+
+/// The local file system's name among the services.
+pub(super) const FS: &str = "fs";
+
+/// Every service that is compiled in, by name.
+pub(super) const SERVICES: &[Service] = &[
+    Service {
+        name: FS,
+        keys: keys::<FsConfig>,
+        build: build::<FsConfig>,
+        required: &[Required { names: &["root"], environment: &[] }],
+        commits: &[],
+    },
+    Service {
+        name: "s3",
+        keys: keys::<S3Config>,
+        build: build::<S3Config>,
+        required: &[
+            Required { names: &["bucket", "aws_bucket", "aws_bucket_name", "bucket_name"], environment: &[] },
+            Required { names: &["region", "aws_region"], environment: &["AWS_REGION", "AWS_DEFAULT_REGION"] },
+        ],
+        commits: &["PutObject", "CompleteMultipartUpload"],
+    },
+];
+
+/// The service of this name, once its options have been checked.
+pub(super) fn find(name: &str, options: &BTreeMap<String, String>) -> Result<&'static Service, OpenError> {
+    let service = SERVICES.iter().find(|service| service.name == name).ok_or_else(|| OpenError::UnknownService {
+        service: name.to_owned(),
+        known: SERVICES.iter().map(|service| service.name).collect::<Vec<_>>().join(", "),
+    })?;
+    let keys = (service.keys)();
+    for key in options.keys() {
+        if !keys.contains(&key.as_str()) {
+            return Err(OpenError::UnknownOption {
+                service: service.name,
+                key: key.clone(),
+                hint: nearest(key, keys).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default(),
+            });
+        }
+    }
+    match service.required.iter().find(|required| !required.is_given(options)) {
+        Some(required) => Err(OpenError::MissingOption { service: service.name, key: required.names[0] }),
+        None => Ok(service),
+    }
+}
+
+impl Required {
+    fn is_given(&self, options: &BTreeMap<String, String>) -> bool {
+        let given = |name: &&str| options.get(*name).is_some_and(|value| !value.is_empty());
+        self.names.iter().any(given) || self.environment.iter().any(|name| std::env::var_os(name).is_some())
+    }
+}
+
+/// The known name that is most like the given one, if any is like it at all.
+fn nearest(key: &str, known: &'static [&'static str]) -> Option<&'static str> {
+    let likeness = |name: &str| strsim::jaro_winkler(&key.to_ascii_lowercase(), name);
+    let best = known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(best) > 0.8).then_some(best)
+}
+
+fn build<C: Configurator>(options: &BTreeMap<String, String>) -> opendal::Result<Operator> {
+    let options = options.iter().map(|(key, value)| (key.clone(), value.clone()));
+    Operator::from_config(C::from_iter(options)?)
+}
+
+/// The names of the fields of a configuration type, aliases included, as its derived `Deserialize` asks for them.
+fn keys<C: DeserializeOwned>() -> &'static [&'static str] {
+    let mut asked: &'static [&'static str] = &[];
+    // It ends in an error by design: there is nothing to deserialize, only a question to hear.
+    let _unread = C::deserialize(FieldNames { asked: &mut asked, of: PhantomData });
+    asked
+}
+
+struct FieldNames<'a, 'de> {
+    asked: &'a mut &'static [&'static str],
+    of: PhantomData<&'de ()>,
+}
+
+impl<'de> Deserializer<'de> for FieldNames<'_, 'de> {
+    type Error = ValueError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, ValueError> {
+        Err(ValueError::custom("only the field names of a struct are of interest"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        _visitor: V,
+    ) -> Result<V::Value, ValueError> {
+        *self.asked = fields;
+        Err(ValueError::custom("only the field names of a struct are of interest"))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
+    }
+
+    fn refusal(name: &str, pairs: &[(&str, &str)]) -> String {
+        find(name, &options(pairs)).err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn an_unknown_service_names_the_known_ones() {
+        assert_eq!(refusal("s4", &[]), "unknown service `s4`; compiled in are: fs, s3");
+        assert_eq!(refusal("memory", &[]), "unknown service `memory`; compiled in are: fs, s3");
+    }
+
+    #[test]
+    fn an_unknown_option_names_its_nearest_neighbour() {
+        let s3 = [("bucket", "b"), ("region", "r")];
+        assert_eq!(
+            refusal("s3", &[s3[0], s3[1], ("secret_acess_key", "s")]),
+            "unknown option `secret_acess_key` of service `s3`; did you mean `secret_access_key`?"
+        );
+        assert_eq!(refusal("fs", &[("roots", "/")]), "unknown option `roots` of service `fs`; did you mean `root`?");
+        assert_eq!(refusal("fs", &[("bucket", "b"), ("root", "/")]), "unknown option `bucket` of service `fs`");
+        assert!(find("s3", &options(&s3)).is_ok());
+    }
+
+    #[test]
+    fn a_missing_option_is_named() {
+        assert_eq!(refusal("fs", &[]), "service `fs` needs the option `root`");
+        assert_eq!(refusal("fs", &[("root", "")]), "service `fs` needs the option `root`");
+        assert_eq!(refusal("s3", &[("region", "r")]), "service `s3` needs the option `bucket`");
+        assert!(find("s3", &options(&[("aws_bucket", "b"), ("region", "r")])).is_ok());
+    }
+
+    #[test]
+    fn the_names_are_those_of_opendal() {
+        assert_eq!((SERVICES[0].keys)(), ["root", "atomic_write_dir"]);
+        let s3 = (SERVICES[1].keys)();
+        for key in ["bucket", "endpoint", "region", "access_key_id", "secret_access_key", "session_token", "role_arn"] {
+            assert!(s3.contains(&key), "{key} among {s3:?}");
+        }
+        for required in SERVICES.iter().flat_map(|service| service.required.iter().map(move |r| (service, r))) {
+            let (service, required) = required;
+            assert!(required.names.iter().all(|name| (service.keys)().contains(name)), "{:?}", required.names);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Uploads in parts: what is sent, and that none is left unfinished.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use warehouse_sink_core::Failure::Temporary;
+
+use super::super::upload::PART_BYTES;
+use super::server::{Reply, Request, Server, answer, refusal};
+use super::{eventually, s3};
+use crate::store::{Effect, Store};
+
+const CREATED: &str = "<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>";
+const COMPLETED: &str = "<CompleteMultipartUploadResult><ETag>\"etag\"</ETag></CompleteMultipartUploadResult>";
+
+/// Two whole parts and a bit, no two parts alike.
+fn body() -> Bytes {
+    (0..2 * PART_BYTES as u32 + 5).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
+fn creates(request: &Request) -> bool {
+    request.is("POST", "?uploads")
+}
+
+fn completes(request: &Request) -> bool {
+    request.is("POST", "?uploadId=id")
+}
+
+fn aborts(request: &Request) -> bool {
+    request.is("DELETE", "?uploadId=id")
+}
+
+fn part(request: &Request, number: u32) -> bool {
+    request.is("PUT", &format!("partNumber={number}&"))
+}
+
+fn good(request: &Request) -> Reply {
+    if creates(request) {
+        answer(200, CREATED)
+    } else if completes(request) {
+        answer(200, COMPLETED)
+    } else if aborts(request) {
+        answer(204, "")
+    } else {
+        Reply::Answer { status: 200, headers: "etag: \"etag\"\r\n", body: String::new() }
+    }
+}
+
+#[tokio::test]
+async fn a_large_object_goes_in_parts() {
+    let server = Server::start(good);
+    s3(&server.endpoint).put("key", body()).await.unwrap();
+    let requests = server.requests();
+    assert_eq!(requests.len(), 5, "{:?}", server.lines());
+    assert!(creates(&requests[0]) && completes(&requests[4]));
+    for number in 1..=3 {
+        assert!(part(&requests[number as usize], number));
+    }
+    let sent: Vec<u8> = requests[1..4].iter().flat_map(|request| request.body.clone()).collect();
+    assert!(sent == body(), "the parts make the object");
+}
+
+#[tokio::test]
+async fn an_object_of_one_part_is_one_request() {
+    let server = Server::start(good);
+    s3(&server.endpoint).put("key", body().slice(..PART_BYTES)).await.unwrap();
+    assert_eq!(server.lines(), ["PUT /bucket/key"]);
+}
+
+#[tokio::test]
+async fn a_failed_part_did_not_apply_and_is_aborted() {
+    for number in 1..=3 {
+        for cut in [false, true] {
+            let server = Server::start(move |request| match part(request, number) {
+                true if cut => Reply::Cut,
+                true => refusal(500, "InternalError"),
+                false => good(request),
+            });
+            let error = s3(&server.endpoint).put("key", body()).await.unwrap_err();
+            assert_eq!(error.effect(), Effect::NotApplied(Temporary), "part {number}: {error}");
+            assert!(server.requests().last().is_some_and(aborts), "{:?}", server.lines());
+            assert!(!server.requests().iter().any(completes));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_closing_request_without_a_clear_answer_leaves_it_unknown() {
+    let closings: [fn() -> Reply; 3] =
+        [|| Reply::Cut, || refusal(500, "InternalError"), || refusal(200, "InternalError")];
+    for closing in closings {
+        let server = Server::start(move |request| if completes(request) { closing() } else { good(request) });
+        let error = s3(&server.endpoint).put("key", body()).await.unwrap_err();
+        assert_eq!(error.effect(), Effect::Unknown, "{error}");
+        assert!(server.requests().last().is_some_and(aborts), "{:?}", server.lines());
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_upload_is_aborted() {
+    const LATE: Duration = Duration::from_secs(2);
+    let stalls: [fn(&Request) -> bool; 4] =
+        [creates, |request| part(request, 1), |request| part(request, 3), completes];
+    for (number, stalls) in stalls.into_iter().enumerate() {
+        let server = Server::start(move |request| match stalls(request) {
+            true => Reply::Late(LATE, Box::new(good(request))),
+            false => good(request),
+        });
+        let store = s3(&server.endpoint);
+        let put = tokio::spawn(async move { store.put("key", body()).await });
+        eventually("the request that stalls", || server.requests().iter().any(stalls)).await;
+        put.abort();
+        assert!(put.await.unwrap_err().is_cancelled());
+        eventually("an abort", || server.requests().iter().any(aborts)).await;
+        assert!(number == 3 || !server.requests().iter().any(completes), "{:?}", server.lines());
+    }
+}

@@ -1,0 +1,89 @@
+//! HTTP as the stores use it, and a record of what became of the request that creates the object.
+//!
+//! OpenDAL's errors name a kind, and fold the server's status into it: 400, 500 and 501 are all `Unexpected`. Whether an
+//! object may exist after an error hangs on just that, so each attempt has a transport of its own that takes it down.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{Request, Response};
+use opendal::raw::ServiceOperation;
+use opendal::{Buffer, HttpBody, HttpTransport};
+use opendal_http_transport_reqwest::ReqwestTransport;
+
+/// How long a connection may take to come about. A store that is not there is then known not to have written the object,
+/// which is better than to wait for the write's own deadline and know nothing.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long an idle connection is kept: shorter than what servers and load balancers commonly allow, because a request
+/// on a connection that the server has just closed ends with an unknown outcome.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A client with connections of its own, shared by all attempts of one store.
+pub(super) fn client() -> Result<ReqwestTransport, reqwest::Error> {
+    let client =
+        reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(POOL_IDLE_TIMEOUT).build()?;
+    Ok(ReqwestTransport::new(client))
+}
+
+/// What became of the last request that creates the object: the only one of a plain upload, the closing one of a
+/// multipart upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Commit {
+    /// None was sent: the attempt ended before it.
+    NotSent,
+    /// The server may have it: it was sent, and no answer came.
+    Lost,
+    /// The server answered with this status.
+    Answered(u16),
+}
+
+/// The record of one attempt.
+#[derive(Clone, Debug)]
+pub(super) struct Record(Arc<Mutex<Commit>>);
+
+impl Record {
+    pub(super) fn new() -> Self {
+        Record(Arc::new(Mutex::new(Commit::NotSent)))
+    }
+
+    pub(super) fn commit(&self) -> Commit {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, commit: Commit) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = commit;
+    }
+}
+
+/// A transport that records what happens to the requests which create an object.
+pub(super) struct Recorder {
+    pub(super) inner: ReqwestTransport,
+    /// The service's names for the requests that create an object.
+    pub(super) commits: &'static [&'static str],
+    pub(super) record: Record,
+}
+
+impl HttpTransport for Recorder {
+    async fn fetch(&self, request: Request<Buffer>) -> opendal::Result<Response<HttpBody>> {
+        let operation = request.extensions().get::<ServiceOperation>();
+        if !operation.is_some_and(|operation| self.commits.contains(&operation.0)) {
+            return self.inner.fetch(request).await;
+        }
+        self.record.set(Commit::Lost);
+        let result = self.inner.fetch(request).await;
+        match &result {
+            Ok(response) => self.record.set(Commit::Answered(response.status().as_u16())),
+            Err(error) if never_sent(error) => self.record.set(Commit::NotSent),
+            Err(_) => {}
+        }
+        result
+    }
+}
+
+/// Whether the request failed before its first byte left: it could not be built, or there was no connection for it.
+fn never_sent(error: &opendal::Error) -> bool {
+    std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<reqwest::Error>())
+        .is_some_and(|error| error.is_connect() || error.is_builder())
+}
