@@ -1,0 +1,94 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit::{Exit, complain};
+use crate::generate::{self, Generate};
+use crate::run;
+use crate::settings::Settings;
+
+/// Moves events from NATS JetStream into Parquet on object storage, without losing one.
+///
+/// A message is acked only after the file that holds it is durably written.
+#[derive(Debug, Parser)]
+#[command(name = "warehouse-sink", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Every setting and its environment variable: docs/configuration.md\n\
+    Exit codes: 0 a clean stop, 1 an error, 2 bad usage or settings, 3 a shutdown that ran out of time")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the sink until SIGTERM or SIGINT
+    ///
+    /// The first signal stops it gracefully: it flushes, waits for writes until shutdown.timeout, and gives back the
+    /// rest. A second one ends it at once.
+    #[command(after_help = "Example:\n  warehouse-sink run --config sink.toml\n  \
+        WAREHOUSE_SINK__BATCH__FLUSH_INTERVAL=30s warehouse-sink run --config sink.toml")]
+    Run(Config),
+    /// Check the settings, the stream, the consumer and that the store takes a write
+    ///
+    /// Changes nothing that stays.
+    #[command(after_help = "Example:\n  warehouse-sink check --config sink.toml")]
+    Check(Config),
+    /// Publish made-up events, to try the sink or to load it
+    ///
+    /// The same seed gives the same events. Every publish is confirmed by the server before it counts.
+    #[command(after_help = "Example:\n  warehouse-sink generate --create-stream --count 200000 --poison-every 1000")]
+    Generate(Generate),
+}
+
+#[derive(Debug, Args)]
+struct Config {
+    /// The settings file; without it, defaults and the environment count
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Parses the command line and does what it says.
+pub fn main() -> Exit {
+    match Cli::try_parse() {
+        Ok(cli) => cli.run(),
+        Err(error) => {
+            // Help and the version come this way too, without being errors. Nothing is left to do if they can't be printed.
+            let _ = error.print();
+            if error.use_stderr() { Exit::Usage } else { Exit::Clean }
+        }
+    }
+}
+
+impl Cli {
+    fn run(self) -> Exit {
+        match self.command {
+            Command::Run(config) => with_settings(&config, run::run),
+            Command::Check(config) => with_settings(&config, run::check),
+            Command::Generate(arguments) => generate::generate(&arguments),
+        }
+    }
+}
+
+fn with_settings(config: &Config, command: fn(&Settings) -> Exit) -> Exit {
+    match Settings::load(config.config.as_deref(), std::env::vars_os()) {
+        Ok(settings) => command(&settings),
+        Err(error) => {
+            complain(error);
+            Exit::Usage
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

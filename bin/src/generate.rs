@@ -1,0 +1,155 @@
+//! `generate`: the generator's messages into the publisher, with progress on standard error.
+
+use std::io::{self, IsTerminal, Write};
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use clap::Args;
+use warehouse_sink_io::publish::{PublishError, PublishOptions, Published, publish};
+use warehouse_sink_proto::generate::{Generator, GeneratorOptions, Kind};
+
+use crate::exit::{Exit, complain};
+
+/// What `generate` is told.
+#[derive(Args, Clone, Debug)]
+pub struct Generate {
+    /// The NATS server; a user and a password can stand in the URL
+    #[arg(long, default_value = "nats://127.0.0.1:4222")]
+    url: String,
+    /// The stream that must confirm every event
+    #[arg(long, default_value = "CAUSALITY_EVENTS")]
+    stream: String,
+    /// Create the stream, for the subjects `events.>`, if it does not exist
+    #[arg(long)]
+    create_stream: bool,
+    /// How many messages to publish, poison included
+    #[arg(long, short = 'n', value_name = "N", default_value = "1000")]
+    count: NonZeroU64,
+    /// The same seed gives the same messages
+    #[arg(long, value_name = "N", default_value = "0")]
+    seed: u64,
+    /// The app ids, with commas between them [default: four made-up ones]
+    #[arg(long, value_name = "IDS", value_delimiter = ',', hide_default_value = true)]
+    apps: Vec<String>,
+    /// Hours over which the events are spread
+    #[arg(long, value_name = "N", default_value = "3")]
+    hours: NonZeroU32,
+    /// When the first of those hours begins
+    #[arg(long, value_name = "TIME", default_value = "2025-01-01T00:00:00Z", value_parser = start)]
+    start: i64,
+    /// Make every Nth message one that can't be decoded
+    #[arg(long, value_name = "N")]
+    poison_every: Option<NonZeroU64>,
+    /// Messages per second at most [default: as fast as the server confirms them]
+    #[arg(long, value_name = "N")]
+    rate: Option<NonZeroU32>,
+}
+
+/// Milliseconds since the epoch.
+fn start(text: &str) -> Result<i64, String> {
+    let expected = || "expected a time from 1970 on such as 2025-01-01T00:00:00Z".to_owned();
+    let time = humantime::parse_rfc3339_weak(text).map_err(|_| expected())?;
+    let since = time.duration_since(UNIX_EPOCH).map_err(|_| expected())?;
+    i64::try_from(since.as_millis()).map_err(|_| expected())
+}
+
+/// Publishes the messages and says on standard error what became of them.
+pub fn generate(arguments: &Generate) -> Exit {
+    // One thread is enough: the server is what takes the time.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("cannot start: {error}")),
+    };
+    let mut poison = 0u64;
+    let started = Instant::now();
+    match runtime.block_on(run(arguments, &mut poison)) {
+        Ok(published) => {
+            complain(summary(published, poison, started.elapsed()));
+            Exit::Clean
+        }
+        Err(error) => failed(&error.to_string()),
+    }
+}
+
+fn failed(what: &str) -> Exit {
+    complain(what);
+    Exit::Error
+}
+
+async fn run(arguments: &Generate, poison: &mut u64) -> Result<Published, PublishError> {
+    let generator = Generator::new(GeneratorOptions {
+        seed: arguments.seed,
+        apps: arguments.apps.clone(),
+        start_ms: arguments.start,
+        hours: arguments.hours.get(),
+        poison_every: arguments.poison_every.map(NonZeroU64::get),
+    });
+    let options = PublishOptions {
+        url: arguments.url.clone(),
+        stream: arguments.stream.clone(),
+        create_with_subjects: arguments.create_stream.then(|| vec!["events.>".to_owned()]),
+        rate: arguments.rate.map(NonZeroU32::get),
+    };
+    let wanted = arguments.count.get();
+    let messages = (0..wanted).zip(generator).map(|(_, message)| {
+        *poison += u64::from(message.kind == Kind::Poison);
+        (message.subject, message.body.into())
+    });
+    let mut progress = Progress { wanted, terminal: io::stderr().is_terminal(), last: Instant::now() };
+    let published = publish(&options, messages, |so_far| progress.tell(so_far)).await;
+    progress.end();
+    published
+}
+
+fn summary(published: Published, poison: u64, took: Duration) -> String {
+    let seconds = took.as_secs_f64().max(0.001);
+    format!(
+        "published {} messages, {poison} of them poison, as sequences {} to {} in {seconds:.1} s: {:.0} per second",
+        published.confirmed,
+        published.first_sequence,
+        published.last_sequence,
+        published.confirmed as f64 / seconds,
+    )
+}
+
+/// One line, written over itself on a terminal; elsewhere a line every ten seconds.
+struct Progress {
+    wanted: u64,
+    terminal: bool,
+    last: Instant,
+}
+
+impl Progress {
+    fn tell(&mut self, so_far: Published) {
+        let pause = if self.terminal { Duration::from_millis(100) } else { Duration::from_secs(10) };
+        if self.last.elapsed() < pause {
+            return;
+        }
+        self.last = Instant::now();
+        let (start, end) = if self.terminal { ("\r", "") } else { ("", "\n") };
+        // Progress that can't be shown is no reason to stop.
+        let _ = write!(io::stderr(), "{start}{} of {} confirmed{end}", so_far.confirmed, self.wanted);
+        let _ = io::stderr().flush();
+    }
+
+    fn end(&self) {
+        if self.terminal {
+            // Leaves an empty line for what comes next.
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_is_a_time_since_1970() {
+        assert_eq!(start("2025-01-01T00:00:00Z"), Ok(1_735_689_600_000));
+        assert_eq!(start("2025-01-01 00:00:00"), Ok(1_735_689_600_000));
+        for wrong in ["", "yesterday", "1969-01-01T00:00:00Z", "2025-13-01T00:00:00Z"] {
+            assert!(start(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

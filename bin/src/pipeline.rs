@@ -1,0 +1,179 @@
+//! The pipeline of a process, put together from the settings.
+
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use metrics::Recorder;
+use tokio::task::{JoinError, spawn_blocking};
+use warehouse_sink_core::{ConfigError, Machine};
+use warehouse_sink_io::driver::{self, Parts, Report};
+use warehouse_sink_io::encode::Encoder;
+use warehouse_sink_io::health::Health;
+use warehouse_sink_io::metrics::Metrics;
+use warehouse_sink_io::payload::EventDecoder;
+use warehouse_sink_io::source::nats::{AttachError, Attached, NatsSource};
+use warehouse_sink_io::store::opendal::{ObjectStore, OpenError};
+
+use crate::exit::Exit;
+use crate::settings::Settings;
+
+/// Why there is no pipeline.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The machine can't work with its settings.
+    #[error("settings: {0}")]
+    Machine(#[from] ConfigError),
+    /// The store can't be opened with its settings.
+    #[error("storage: {0}")]
+    Store(#[from] OpenError),
+    /// The task that opens the store ended without an answer.
+    #[error("storage: {0}")]
+    Opening(#[from] JoinError),
+    /// The consumer can't be used as it is.
+    #[error("nats: {0}")]
+    Consumer(#[from] AttachError),
+}
+
+impl PipelineError {
+    /// Settings that no further try can mend are bad usage; the state of the world is an error.
+    pub fn exit(&self) -> Exit {
+        match self {
+            PipelineError::Machine(_) => Exit::Usage,
+            PipelineError::Store(OpenError::Client(_) | OpenError::Local(_)) => Exit::Error,
+            PipelineError::Store(_) => Exit::Usage,
+            PipelineError::Opening(_) | PipelineError::Consumer(_) => Exit::Error,
+        }
+    }
+}
+
+/// Opens the store, off the async threads: a local one makes and sweeps folders.
+///
+/// # Errors
+///
+/// When the settings can't work, or a local folder can't be used.
+pub async fn open_store(settings: &Settings) -> Result<ObjectStore, PipelineError> {
+    let service = settings.storage.service.as_str().to_owned();
+    let options = settings.storage.options.expose().clone();
+    Ok(spawn_blocking(move || ObjectStore::open(&service, &options)).await??)
+}
+
+/// Runs the pipeline until `shutdown` is ready and what it held is settled. A server or a stream that is not there yet
+/// is waited for: replicas may well start before it.
+///
+/// # Errors
+///
+/// When the store's settings can't work, or the consumer has one that would lose or duplicate data.
+pub async fn run(
+    settings: &Settings,
+    recorder: &(dyn Recorder + Sync),
+    health: Health,
+    shutdown: impl Future<Output = ()>,
+) -> Result<Exit, PipelineError> {
+    let jitter_seed = jitter_seed();
+    let store = open_store(settings).await?;
+    let encoder = Arc::new(Encoder::new(settings.encode_config()));
+    let metrics = Metrics::register(recorder);
+    let stopping = health.clone();
+    let mut shutdown = std::pin::pin!(async move {
+        shutdown.await;
+        stopping.set_stopping();
+    });
+    let attaching = attach(settings, &health, jitter_seed);
+    let Some(attached) = unless(shutdown.as_mut(), attaching).await else {
+        tracing::info!("stopped before anything was fetched");
+        return Ok(Exit::Clean);
+    };
+    let (source, attached) = attached?;
+    let mut config = settings.machine_config(jitter_seed);
+    // A consumer that was there before may have an ack wait of its own, and the server goes by that.
+    config.ack_wait = attached.ack_wait;
+    let machine = Machine::new(config)?;
+    let watch = tokio::spawn({
+        let (source, metrics) = (source.clone(), metrics.clone());
+        async move { source.watch(metrics).await }
+    });
+    let parts = Parts { source, store, encoder, health, metrics };
+    let options = settings.driver_options(jitter_seed);
+    let report = driver::run(machine, options, parts, EventDecoder::new, shutdown).await;
+    watch.abort();
+    Ok(conclude(&report))
+}
+
+/// Connects and finds the consumer, however long it takes.
+async fn attach(
+    settings: &Settings,
+    health: &Health,
+    jitter_seed: u64,
+) -> Result<(NatsSource, Attached), PipelineError> {
+    let source = NatsSource::connect_patiently(settings.nats_config(), health.clone(), jitter_seed).await;
+    let attached = source.attach_patiently(jitter_seed).await?;
+    for warning in &attached.warnings {
+        tracing::warn!(consumer = settings.nats.consumer.as_str(), "{warning}");
+    }
+    Ok((source, attached))
+}
+
+/// The work's result, or nothing if the shutdown comes first.
+async fn unless<T>(shutdown: Pin<&mut impl Future<Output = ()>>, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = shutdown => None,
+        done = work => Some(done),
+    }
+}
+
+/// Differs between replicas, and needs no more than that.
+fn jitter_seed() -> u64 {
+    RandomState::new().hash_one("warehouse-sink")
+}
+
+/// Says how it ended. Nothing is lost in any case: what was not acked is delivered again.
+fn conclude(report: &Report) -> Exit {
+    let Report { abandoned_messages, batches_given_up, unsent_settlements, fetcher_died } = report;
+    let exit = match report {
+        Report { fetcher_died: true, .. } => Exit::Error,
+        Report { abandoned_messages: 1.., .. } | Report { unsent_settlements: 1.., .. } => Exit::OutOfTime,
+        Report { batches_given_up: 1.., .. } => Exit::Error,
+        _ => Exit::Clean,
+    };
+    if exit == Exit::Clean {
+        tracing::info!("stopped; everything is settled");
+    } else {
+        tracing::error!(
+            abandoned_messages,
+            batches_given_up,
+            unsent_settlements,
+            fetcher_died,
+            "stopped with messages given back: another replica or the next start gets them"
+        );
+    }
+    exit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_says_how_it_ended() {
+        let clean = Report::default();
+        let cases = [
+            (clean.clone(), Exit::Clean),
+            (Report { abandoned_messages: 1, ..clean.clone() }, Exit::OutOfTime),
+            (Report { unsent_settlements: 1, ..clean.clone() }, Exit::OutOfTime),
+            (Report { batches_given_up: 1, ..clean.clone() }, Exit::Error),
+            (Report { abandoned_messages: 1, batches_given_up: 1, ..clean.clone() }, Exit::OutOfTime),
+            (Report { abandoned_messages: 1, fetcher_died: true, ..clean }, Exit::Error),
+        ];
+        for (report, exit) in cases {
+            assert_eq!(conclude(&report), exit, "{report:?}");
+        }
+    }
+
+    #[test]
+    fn replicas_draw_different_jitter() {
+        assert_ne!(jitter_seed(), jitter_seed());
+    }
+}

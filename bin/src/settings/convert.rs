@@ -1,0 +1,117 @@
+//! What is worked out from several settings, and the machine's own configuration.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use warehouse_sink_core::{Backoff, Config};
+use warehouse_sink_io::driver;
+use warehouse_sink_io::encode::EncodeConfig;
+use warehouse_sink_io::source::nats::{Credentials, NatsConfig, Tls};
+
+use super::keys::Settings;
+use super::types::{Prefix, Secret};
+
+/// The shortest ack wait that is derived: shorter ones gain little and make the server impatient with a loaded replica.
+const SHORTEST_DERIVED_ACK_WAIT: Duration = Duration::from_secs(30);
+/// The buffer for events that small batches get anyway.
+const LEAST_DERIVED_BUFFER: usize = 100_000;
+/// The limit on un-acked messages is shared by all replicas. This many can fill their buffers before it holds one up.
+const REPLICAS: usize = 4;
+
+impl Settings {
+    /// How long the server waits for a sign of life: the setting, or derived from the flush interval.
+    pub fn ack_wait(&self) -> Duration {
+        self.nats.ack_wait.unwrap_or(self.batch.flush_interval.max(SHORTEST_DERIVED_ACK_WAIT))
+    }
+
+    /// How many messages the server lets be un-acked: the setting, or derived from the buffer.
+    pub fn max_ack_pending(&self) -> usize {
+        let asked_for = self.nats.worker_count.get().saturating_mul(self.nats.fetch_batch_size.get());
+        let derived = self.max_buffered_events().saturating_add(asked_for).saturating_mul(REPLICAS);
+        self.nats.max_ack_pending.map_or(derived, NonZeroUsize::get)
+    }
+
+    /// How many events are held over all batches: the setting, or derived from the size of a batch.
+    pub fn max_buffered_events(&self) -> usize {
+        let derived = self.batch.max_events.get().saturating_mul(2).max(LEAST_DERIVED_BUFFER);
+        self.batch.max_buffered_events.map_or(derived, NonZeroUsize::get)
+    }
+
+    /// What a dead letter's key begins with: the setting, or derived from the events' prefix.
+    pub fn dead_letter_prefix(&self) -> Prefix {
+        self.dead_letter.prefix.clone().unwrap_or_else(|| self.storage.prefix.with_suffix("-dead-letter"))
+    }
+
+    /// The machine's limits and delays. Replicas should give different seeds, so that their retries fall apart.
+    pub fn machine_config(&self, jitter_seed: u64) -> Config {
+        let (batch, storage) = (&self.batch, &self.storage);
+        Config {
+            stream: self.nats.stream.as_str().to_owned(),
+            max_batch_rows: batch.max_events.get(),
+            max_batch_bytes: batch.max_bytes.as_u64(),
+            flush_interval: batch.flush_interval,
+            max_messages: self.max_buffered_events(),
+            max_bytes: batch.max_buffered_bytes.as_u64(),
+            max_open_partitions: batch.max_open_partitions.get(),
+            max_concurrent_writes: storage.max_concurrent_writes.get(),
+            max_write_attempts: storage.max_write_attempts.get(),
+            retry: Backoff { initial: storage.retry_initial, max: storage.retry_max },
+            nak: Backoff { initial: storage.nak_initial, max: storage.nak_max },
+            ack_wait: self.ack_wait(),
+            dead_letter: self.dead_letter.enabled,
+            // Whatever the server may still hold un-acked can come again, and nothing else can.
+            max_remembered: self.max_ack_pending(),
+            jitter_seed,
+        }
+    }
+
+    /// What the driver needs to know beside the machine's configuration.
+    pub fn driver_options(&self, jitter_seed: u64) -> driver::Options {
+        driver::Options {
+            worker_count: self.nats.worker_count.get(),
+            fetch_batch_size: self.nats.fetch_batch_size.get(),
+            write_timeout: self.storage.write_timeout,
+            shutdown_timeout: self.shutdown.timeout,
+            jitter_seed,
+        }
+    }
+
+    /// What files depend on besides their rows.
+    pub fn encode_config(&self) -> EncodeConfig {
+        EncodeConfig {
+            compression: self.parquet.compression,
+            row_group_rows: self.parquet.row_group_rows,
+            partition_columns_in_file: self.parquet.partition_columns_in_file,
+            stream: self.nats.stream.as_str().to_owned(),
+            consumer: self.nats.consumer.as_str().to_owned(),
+            prefix: self.storage.prefix.as_str().to_owned(),
+            dead_letter_prefix: self.dead_letter_prefix().as_str().to_owned(),
+        }
+    }
+
+    /// Where the stream is, and what its consumer is to be like.
+    pub fn nats_config(&self) -> NatsConfig {
+        let nats = &self.nats;
+        let secret = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
+        NatsConfig {
+            urls: nats.url.expose().to_vec(),
+            credentials: Credentials {
+                user_password: nats.username.clone().zip(secret(&nats.password)),
+                token: secret(&nats.token),
+                nkey_seed: secret(&nats.nkey_seed),
+                file: nats.credentials_file.clone(),
+            },
+            tls: Tls {
+                required: nats.tls_required,
+                ca_file: nats.tls_ca_file.clone(),
+                client: nats.tls_cert_file.clone().zip(nats.tls_key_file.clone()),
+            },
+            stream: nats.stream.as_str().to_owned(),
+            consumer: nats.consumer.as_str().to_owned(),
+            filter_subjects: nats.filter_subjects.as_slice().to_vec(),
+            ack_wait: self.ack_wait(),
+            max_ack_pending: self.max_ack_pending() as u64,
+            max_messages: self.max_buffered_events() as u64,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The one list of settings. A line here is all that a new setting needs; `UPDATE_DOCS=1 cargo test -p warehouse-sink`
+//! then writes it into the reference.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use warehouse_sink_io::encode::Compression;
+
+use super::address::{ListenAddress, NatsUrls};
+use super::reader::Reader;
+use super::table::Default::{Derived, Unset, Value as Is};
+use super::table::{Key, Section, settings};
+use super::types::{LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subjects};
+use super::value::Value;
+
+settings! {
+    /// Where the events come from.
+    nats: Nats {
+        /// The servers: one URL, several with commas between them, or an array. `tls://` demands TLS.
+        url: NatsUrls = Is("nats://127.0.0.1:4222"), legacy "NATS_URL";
+        /// The stream that holds the events.
+        stream: Name = Is("CAUSALITY_EVENTS"), legacy "NATS_STREAM_NAME";
+        /// The durable pull consumer. It is created when it is missing and checked when it is there. Replicas share it.
+        consumer: Name = Is("warehouse-sink"), legacy "CONSUMER_NAME";
+        /// The subjects that the consumer is limited to.
+        filter_subjects: Subjects = Is("events.>");
+        /// Fetchers that pull in parallel.
+        worker_count: NonZeroUsize = Is("1"), legacy "WORKER_COUNT" "BATCH_WORKER_COUNT";
+        /// Messages that one fetch asks for at most.
+        fetch_batch_size: NonZeroUsize = Is("100"), legacy "FETCH_BATCH_SIZE" "BATCH_FETCH_BATCH_SIZE";
+        /// How long the server waits for a sign of life before it delivers a message again. Messages that wait for
+        /// their file get progress acks well within it, so it bounds how soon another replica takes over from a crashed one.
+        ack_wait: Option<Duration> = Derived("the greater of `30s` and `batch.flush_interval`");
+        /// Messages that the server lets be un-acked over all replicas; no more are delivered beyond it.
+        max_ack_pending: Option<NonZeroUsize> =
+            Derived("four times `batch.max_buffered_events` and what the fetchers ask for");
+        /// A user name; `password` goes with it.
+        username: Option<String> = Unset;
+        /// The password of `username`.
+        password: Option<Secret> = Unset;
+        /// An authentication token.
+        token: Option<Secret> = Unset;
+        /// The seed of an nkey, which begins with `SU`.
+        nkey_seed: Option<Secret> = Unset;
+        /// A `.creds` file with a user's JWT and seed.
+        credentials_file: Option<PathBuf> = Unset;
+        /// A PEM file with authorities to trust beside the system's.
+        tls_ca_file: Option<PathBuf> = Unset;
+        /// A PEM file with the client's certificate; `tls_key_file` goes with it.
+        tls_cert_file: Option<PathBuf> = Unset;
+        /// A PEM file with the client certificate's private key.
+        tls_key_file: Option<PathBuf> = Unset;
+        /// Refuse to talk to a server without TLS.
+        tls_required: bool = Is("false");
+    }
+
+    /// When a batch becomes a file, and how much may be held in memory meanwhile. A batch is what goes into one file:
+    /// the events of one app in one UTC hour.
+    batch: Batch {
+        /// A batch is written when it has this many events.
+        max_events: NonZeroUsize = Is("10000"), legacy "BATCH_MAX_EVENTS";
+        /// A batch is written before the messages in it exceed this size, counted as they come over the wire.
+        max_bytes: ByteSize = Is("64MiB");
+        /// A batch is written this long after its first event came. Shorter means fresher data and smaller files.
+        flush_interval: Duration = Is("5m"), legacy "BATCH_FLUSH_INTERVAL";
+        /// Events held over all batches, those being written too. At the limit, fetching pauses. At least twice `max_events`.
+        max_buffered_events: Option<NonZeroUsize> = Derived("the greater of `100000` and twice `max_events`");
+        /// Bytes of messages held over all batches, by the same rule. At least twice `max_bytes`.
+        max_buffered_bytes: ByteSize = Is("256MiB");
+        /// Batches that are filled at the same time. Beyond it, the oldest or largest is written early, so that late or
+        /// hostile data costs small files and never memory.
+        max_open_partitions: NonZeroUsize = Is("1000");
+    }
+
+    /// Where the files go.
+    storage: Storage {
+        /// The storage service by OpenDAL's name: `s3` for S3 and anything that speaks it, `fs` for a local folder.
+        service: Service = Is("s3");
+        /// What every file's key begins with. Empty means none.
+        prefix: Prefix = Is("events"), legacy "S3_PREFIX";
+        /// Files that are encoded and written at the same time.
+        max_concurrent_writes: NonZeroUsize = Is("4");
+        /// How long one attempt at writing a file may take.
+        write_timeout: Duration = Is("60s");
+        /// Attempts at writing one file before its messages are given back to the stream with a delayed nak.
+        max_write_attempts: NonZeroU32 = Is("10");
+        /// The delay before the second attempt. It doubles with every attempt, with jitter.
+        retry_initial: Duration = Is("500ms");
+        /// The longest delay between two attempts.
+        retry_max: Duration = Is("30s");
+        /// The delay of the first nak of a message. It doubles with every delivery, with jitter.
+        nak_initial: Duration = Is("5s");
+        /// The longest delay of a nak.
+        nak_max: Duration = Is("5m");
+        /// The service's own settings, by their OpenDAL names: see [storage options](#storage-options).
+        options: Options = Unset;
+    }
+
+    /// How the files are written.
+    parquet: Parquet {
+        /// `zstd`, `snappy`, `gzip`, `lz4` or `none`; `zstd` and `gzip` take a level, as in `zstd(3)`.
+        compression: Compression = Is("zstd"), legacy "PARQUET_COMPRESSION";
+        /// Rows in one row group at most.
+        row_group_rows: NonZeroUsize = Is("1000000");
+        /// Write `app_id`, `year`, `month`, `day` and `hour` into the files as well; the path always has them.
+        partition_columns_in_file: bool = Is("false");
+    }
+
+    /// What becomes of messages that can't be decoded.
+    dead_letter: DeadLetter {
+        /// Store them, byte for byte, before they are terminated. Without it they are terminated and gone.
+        enabled: bool = Is("true");
+        /// What a dead letter's key begins with. It must lie outside `storage.prefix`, where readers look for events.
+        prefix: Option<Prefix> = Derived("`storage.prefix` with `-dead-letter` after it");
+    }
+
+    /// What happens on SIGTERM or SIGINT.
+    shutdown: Shutdown {
+        /// How long writes may take before what is left is given back to the stream and the exit code is 3.
+        timeout: Duration = Is("60s"), legacy "SHUTDOWN_TIMEOUT";
+    }
+
+    /// How the service is seen.
+    observability: Observability {
+        /// The address for `/metrics`, `/health` and `/ready`. `:9090` is port 9090 on every interface.
+        metrics_addr: ListenAddress = Is(":9090"), legacy "METRICS_ADDR";
+        /// `error`, `warn`, `info`, `debug`, `trace` or `off`, with exceptions by module: `info,async_nats=warn`.
+        log_level: LogFilter = Is("info"), legacy "LOG_LEVEL";
+        /// `json` or `text`.
+        log_format: LogFormat = Is("json"), legacy "LOG_FORMAT";
+    }
+}
+
+/// The Go sink's variables that became storage options, read when `storage.service` is `s3`.
+pub const LEGACY_OPTIONS: &[(&str, &str)] = &[
+    ("S3_ENDPOINT", "endpoint"),
+    ("S3_REGION", "region"),
+    ("S3_BUCKET", "bucket"),
+    ("S3_ACCESS_KEY_ID", "access_key_id"),
+    ("S3_SECRET_ACCESS_KEY", "secret_access_key"),
+];

@@ -1,0 +1,80 @@
+//! Settings: a TOML file, each value overridable from the environment.
+//!
+//! ```text
+//!   keys.rs ── the one list ──┬──▶ Settings, a struct for each section
+//!                             ├──▶ SECTIONS ──▶ unknown keys and their neighbours, names of variables
+//!                             └──▶ reference() ──▶ docs/configuration.md
+//!
+//!   file.rs ──▶ environment.rs: legacy names, then our own ──▶ Reader ──▶ Settings ──▶ rules.rs
+//! ```
+//!
+//! A later source beats an earlier one. All mistakes are told at once, each in one line that says where it is.
+
+mod address;
+mod convert;
+mod environment;
+mod file;
+mod keys;
+mod nearest;
+mod problem;
+mod reader;
+mod reference;
+mod rules;
+mod table;
+mod types;
+mod value;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+pub use address::{ListenAddress, NatsUrls};
+pub use keys::{
+    Batch, DeadLetter, LEGACY_OPTIONS, Nats, Observability, Parquet, SECTIONS, Settings, Shutdown, Storage,
+};
+pub use problem::{Origin, Problem, SettingsError};
+pub use reference::reference;
+pub use table::{Default, Key, Section};
+pub use types::{LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subjects};
+
+use reader::Reader;
+
+impl Settings {
+    /// Reads the file, if there is one, and the variables over it.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be read, and when anything in it or in the environment is not as it should be.
+    pub fn load(
+        file: Option<&Path>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, SettingsError> {
+        let Some(path) = file else { return Self::parse(Path::new(""), "", variables) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
+        Self::parse(path, &text, variables)
+    }
+
+    /// Reads the text of a file and the variables over it. `path` is what messages call the file.
+    ///
+    /// # Errors
+    ///
+    /// When anything in the text or in the environment is not as it should be.
+    pub fn parse(
+        path: &Path,
+        text: &str,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, SettingsError> {
+        let mut reader = Reader::default();
+        file::read(path, text, &mut reader);
+        environment::read(variables, &mut reader);
+        let settings = Settings::read(&mut reader);
+        let problems = match &settings {
+            Some(settings) if reader.problems.is_empty() => rules::broken(settings),
+            _ => reader.problems,
+        };
+        match settings {
+            Some(settings) if problems.is_empty() => Ok(settings),
+            _ => Err(SettingsError::Invalid(problems)),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What somebody may have meant by a name that isn't one.
+
+use super::keys::SECTIONS;
+use super::table::{Key, Section, VARIABLE_PREFIX};
+
+/// How alike two names must be for one to be suggested for the other, from 0 to 1.
+const ALIKE: f64 = 0.75;
+/// A key of another section must be nearly the same.
+const NEARLY_THE_SAME: f64 = 0.93;
+
+/// The end of a message on a section that isn't one.
+pub fn section_hint(name: &str) -> String {
+    match best(SECTIONS.iter(), ALIKE, |section| strsim::jaro_winkler(section.name, name)) {
+        Some(section) => format!("did you mean [{}]?", section.name),
+        None => format!("the sections are {}", join(SECTIONS.iter().map(|section| section.name))),
+    }
+}
+
+/// The end of a message on a key that `section` hasn't, or that stands outside of every section.
+pub fn key_hint(section: Option<&Section>, name: &str) -> String {
+    let likeness = |key: &&Key| strsim::jaro_winkler(key.name, name);
+    if let Some(key) = section.and_then(|section| best(section.keys.iter(), ALIKE, likeness)) {
+        return format!("did you mean `{}`?", key.name);
+    }
+    match (best(keys(), NEARLY_THE_SAME, likeness), section) {
+        (Some(key), _) => format!("did you mean `{}` of [{}]?", key.name, key.section),
+        (None, Some(section)) => format!("its keys are {}", join(section.keys.iter().map(|key| key.name))),
+        (None, None) => section_hint(name),
+    }
+}
+
+/// The end of a message on an environment variable that begins like ours and isn't one.
+pub fn variable_hint(name: &str) -> String {
+    let tail = |name: &str| name.strip_prefix(VARIABLE_PREFIX).unwrap_or(name).to_uppercase();
+    let wanted = tail(name);
+    let likeness = |key: &&Key| strsim::jaro_winkler(&tail(&key.variable()), &wanted);
+    match best(keys(), ALIKE, likeness) {
+        Some(key) => format!("did you mean {}?", key.variable()),
+        None => format!("the names are {VARIABLE_PREFIX}SECTION__KEY, as in WAREHOUSE_SINK__NATS__URL"),
+    }
+}
+
+fn keys() -> impl Iterator<Item = &'static Key> {
+    SECTIONS.iter().flat_map(|section| section.keys)
+}
+
+/// The first of the candidates that are most alike, if alike enough.
+fn best<T>(candidates: impl Iterator<Item = T>, least: f64, likeness: impl Fn(&T) -> f64) -> Option<T> {
+    let mut best = None;
+    let mut best_likeness = least;
+    for candidate in candidates {
+        let likeness = likeness(&candidate);
+        if likeness > best_likeness || (best.is_none() && likeness >= least) {
+            (best, best_likeness) = (Some(candidate), likeness);
+        }
+    }
+    best
+}
+
+fn join<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nats() -> Option<&'static Section> {
+        SECTIONS.iter().find(|section| section.name == "nats")
+    }
+
+    #[test]
+    fn a_typo_finds_its_neighbour() {
+        assert_eq!(key_hint(nats(), "strem"), "did you mean `stream`?");
+        assert_eq!(key_hint(nats(), "workers"), "did you mean `worker_count`?");
+        assert_eq!(section_hint("storge"), "did you mean [storage]?");
+        assert_eq!(section_hint("dead-letter"), "did you mean [dead_letter]?");
+    }
+
+    #[test]
+    fn a_key_of_another_section_is_found_there() {
+        assert_eq!(key_hint(nats(), "flush_interval"), "did you mean `flush_interval` of [batch]?");
+        assert_eq!(key_hint(None, "stream"), "did you mean `stream` of [nats]?");
+    }
+
+    #[test]
+    fn what_is_like_nothing_gets_the_whole_list() {
+        let hint = key_hint(nats(), "qqq");
+        assert!(hint.starts_with("its keys are url, stream, consumer"), "{hint}");
+        assert!(section_hint("qqq").starts_with("the sections are nats, batch"));
+    }
+
+    #[test]
+    fn a_variable_finds_its_neighbour() {
+        let hint = variable_hint("WAREHOUSE_SINK__NATS__STREM");
+        assert_eq!(hint, "did you mean WAREHOUSE_SINK__NATS__STREAM?");
+        let hint = variable_hint("WAREHOUSE_SINK__BATCH_MAX_EVENTS");
+        assert_eq!(hint, "did you mean WAREHOUSE_SINK__BATCH__MAX_EVENTS?");
+    }
+}

@@ -1,0 +1,133 @@
+//! What must hold between settings, each of which is fine by itself. Every message says what to change.
+
+use std::fmt::Display;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use super::keys::{Nats, Settings};
+use super::problem::Problem;
+
+/// The shortest ack wait that progress acks can keep a delivery alive with.
+const SHORTEST_ACK_WAIT: Duration = warehouse_sink_core::Config::MIN_ACK_WAIT;
+/// More fetchers than this gain nothing and each holds a subscription on the server.
+const MOST_FETCHERS: usize = 256;
+/// The server keeps a fetch open until it is served; a larger one only holds more memory.
+const LARGEST_FETCH: usize = 10_000;
+
+/// Every rule that is broken.
+pub fn broken(settings: &Settings) -> Vec<Problem> {
+    let mut broken = Vec::new();
+    buffers(settings, &mut broken);
+    limits(settings, &mut broken);
+    delays(settings, &mut broken);
+    credentials(&settings.nats, &mut broken);
+    dead_letter(settings, &mut broken);
+    broken.into_iter().map(Problem::between).collect()
+}
+
+/// One half of the budget fills while the other is written: a batch that needs more would never fill.
+fn buffers(settings: &Settings, broken: &mut Vec<String>) {
+    let batch = &settings.batch;
+    let most = settings.max_buffered_events();
+    if most / 2 < batch.max_events.get() {
+        let least = batch.max_events.get().saturating_mul(2);
+        broken.push(format!(
+            "batch.max_buffered_events ({most}) must be at least twice batch.max_events ({}): raise it to {least}, or lower \
+             batch.max_events to {}",
+            batch.max_events,
+            most / 2,
+        ));
+    }
+    let (most, one) = (batch.max_buffered_bytes.as_u64(), batch.max_bytes.as_u64());
+    if most / 2 < one {
+        broken.push(format!(
+            "batch.max_buffered_bytes ({}) must be at least twice batch.max_bytes ({}): raise it to {}, or lower \
+             batch.max_bytes to {}",
+            batch.max_buffered_bytes,
+            batch.max_bytes,
+            bytesize::ByteSize::b(one * 2),
+            bytesize::ByteSize::b(most / 2),
+        ));
+    }
+}
+
+fn limits(settings: &Settings, broken: &mut Vec<String>) {
+    let nats = &settings.nats;
+    at_most("nats.worker_count", nats.worker_count, MOST_FETCHERS, broken);
+    at_most("nats.fetch_batch_size", nats.fetch_batch_size, LARGEST_FETCH, broken);
+    let needed = settings.batch.max_events.get();
+    if let Some(pending) = nats.max_ack_pending.filter(|pending| pending.get() < needed) {
+        broken.push(format!(
+            "nats.max_ack_pending ({pending}) must be at least batch.max_events ({needed}), or no batch could ever be full: \
+             raise it, or leave it out",
+        ));
+    }
+}
+
+fn at_most(name: &str, value: NonZeroUsize, most: usize, broken: &mut Vec<String>) {
+    if value.get() > most {
+        broken.push(format!("{name} ({value}) must be at most {most}: lower it"));
+    }
+}
+
+fn delays(settings: &Settings, broken: &mut Vec<String>) {
+    let storage = &settings.storage;
+    not_above("storage.retry_initial", storage.retry_initial, "storage.retry_max", storage.retry_max, broken);
+    not_above("storage.nak_initial", storage.nak_initial, "storage.nak_max", storage.nak_max, broken);
+    if let Some(ack_wait) = settings.nats.ack_wait.filter(|ack_wait| *ack_wait < SHORTEST_ACK_WAIT) {
+        broken.push(format!(
+            "nats.ack_wait ({}) must be at least {}, or progress acks could not keep a message from being delivered \
+             again: raise it, or leave it out",
+            humantime::format_duration(ack_wait),
+            humantime::format_duration(SHORTEST_ACK_WAIT),
+        ));
+    }
+}
+
+fn not_above(low_name: &str, low: Duration, high_name: &str, high: Duration, broken: &mut Vec<String>) {
+    if low > high {
+        let (low, high) = (humantime::format_duration(low), humantime::format_duration(high));
+        broken.push(format!(
+            "{low_name} ({low}) must not be above {high_name} ({high}): lower the one or raise the other"
+        ));
+    }
+}
+
+/// A server takes one way to authenticate; with two it would be chance which counts.
+fn credentials(nats: &Nats, broken: &mut Vec<String>) {
+    both("nats.username", nats.username.is_some(), "nats.password", nats.password.is_some(), broken);
+    both("nats.tls_cert_file", nats.tls_cert_file.is_some(), "nats.tls_key_file", nats.tls_key_file.is_some(), broken);
+    let ways = [
+        ("nats.username", nats.username.is_some()),
+        ("nats.token", nats.token.is_some()),
+        ("nats.nkey_seed", nats.nkey_seed.is_some()),
+        ("nats.credentials_file", nats.credentials_file.is_some()),
+    ];
+    let given: Vec<&str> = ways.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
+    if given.len() > 1 {
+        broken.push(format!("{} exclude each other: keep one of them", given.join(" and ")));
+    }
+}
+
+fn both(first: impl Display, has_first: bool, second: impl Display, has_second: bool, broken: &mut Vec<String>) {
+    let (given, missing) = match (has_first, has_second) {
+        (true, false) => (&first as &dyn Display, &second as &dyn Display),
+        (false, true) => (&second as &dyn Display, &first as &dyn Display),
+        _ => return,
+    };
+    broken.push(format!("{given} is set without {missing}: set both or neither"));
+}
+
+/// Readers take every file under the events' prefix for events.
+fn dead_letter(settings: &Settings, broken: &mut Vec<String>) {
+    let (events, dead) = (&settings.storage.prefix, settings.dead_letter_prefix());
+    let within = !events.as_str().is_empty() && events.contains(&dead);
+    if settings.dead_letter.enabled && (within || dead.contains(events)) {
+        broken.push(format!(
+            "dead_letter.prefix ({:?}) and storage.prefix ({:?}) must lie apart, or readers would take dead letters for \
+             events: change one of them",
+            dead.as_str(),
+            events.as_str(),
+        ));
+    }
+}

@@ -1,0 +1,21 @@
+//! What the tests of settings share.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails here says where")]
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use warehouse_sink::settings::{Settings, SettingsError};
+
+/// Settings of a file's text and of variables.
+pub fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    Settings::parse(Path::new("sink.toml"), text, variables)
+}
+
+/// The lines of the message that refuses them.
+#[allow(dead_code, reason = "not every test file has mistakes in it")]
+pub fn mistakes(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    let error = parse(text, variables).map(|taken| format!("{taken:?}")).unwrap_err();
+    error.to_string().lines().map(str::to_owned).collect()
+}

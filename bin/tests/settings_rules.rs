@@ -1,0 +1,90 @@
+//! What must hold between settings.
+
+mod common;
+
+use common::{mistakes, parse};
+
+/// Each case: a file, and what its one message begins and ends with.
+const BROKEN: &[(&str, &str, &str)] = &[
+    (
+        "[batch]\nmax_events = 100\nmax_buffered_events = 150",
+        "batch.max_buffered_events (150) must be at least twice batch.max_events (100)",
+        "raise it to 200, or lower batch.max_events to 75",
+    ),
+    (
+        "[batch]\nmax_bytes = \"200MiB\"",
+        "batch.max_buffered_bytes (256.0 MiB) must be at least twice batch.max_bytes (200.0 MiB)",
+        "raise it to 400.0 MiB, or lower batch.max_bytes to 128.0 MiB",
+    ),
+    ("[nats]\nworker_count = 1000", "nats.worker_count (1000) must be at most 256", "lower it"),
+    ("[nats]\nfetch_batch_size = 20000", "nats.fetch_batch_size (20000) must be at most 10000", "lower it"),
+    (
+        "[nats]\nmax_ack_pending = 1000",
+        "nats.max_ack_pending (1000) must be at least batch.max_events (10000)",
+        "raise it, or leave it out",
+    ),
+    ("[nats]\nack_wait = \"10ms\"", "nats.ack_wait (10ms) must be at least 1s", "raise it, or leave it out"),
+    (
+        "[storage]\nretry_initial = \"1m\"",
+        "storage.retry_initial (1m) must not be above storage.retry_max (30s)",
+        "lower the one or raise the other",
+    ),
+    (
+        "[storage]\nnak_initial = \"10m\"",
+        "storage.nak_initial (10m) must not be above storage.nak_max (5m)",
+        "lower the one or raise the other",
+    ),
+    ("[nats]\nusername = \"u\"", "nats.username is set without nats.password", "set both or neither"),
+    ("[nats]\npassword = \"p\"", "nats.password is set without nats.username", "set both or neither"),
+    ("[nats]\ntls_key_file = \"k\"", "nats.tls_key_file is set without nats.tls_cert_file", "set both or neither"),
+    (
+        "[nats]\ntoken = \"t\"\nnkey_seed = \"SU\"\ncredentials_file = \"f\"",
+        "nats.token and nats.nkey_seed and nats.credentials_file exclude each other",
+        "keep one of them",
+    ),
+    ("[dead_letter]\nprefix = \"events\"", "dead_letter.prefix (\"events\") and storage.prefix", "change one of them"),
+    ("[dead_letter]\nprefix = \"events/dead\"", "dead_letter.prefix (\"events/dead\") and", "change one of them"),
+    (
+        "[storage]\nprefix = \"a/b\"\n[dead_letter]\nprefix = \"a\"",
+        "dead_letter.prefix (\"a\") and",
+        "change one of them",
+    ),
+    ("[dead_letter]\nprefix = \"\"", "dead_letter.prefix (\"\") and storage.prefix (\"events\")", "change one of them"),
+];
+
+#[test]
+fn every_broken_rule_says_what_to_change() {
+    for (text, start, end) in BROKEN {
+        let mistakes = mistakes(text, &[]);
+        assert_eq!(mistakes.len(), 1, "{text}: {mistakes:?}");
+        let message = &mistakes[0];
+        assert!(message.starts_with(start) && message.ends_with(end), "{text}:\n{message}");
+    }
+}
+
+#[test]
+fn what_only_looks_broken_is_taken() {
+    let fine = [
+        "[batch]\nmax_events = 100\nmax_buffered_events = 200",
+        "[batch]\nmax_events = 1000000",
+        "[dead_letter]\nprefix = \"events2\"",
+        "[dead_letter]\nprefix = \"events\"\nenabled = false",
+        "[storage]\nprefix = \"\"",
+        "[nats]\nusername = \"u\"\npassword = \"p\"",
+    ];
+    for text in fine {
+        parse(text, &[]).unwrap();
+    }
+}
+
+#[test]
+fn without_a_prefix_dead_letters_still_have_one() {
+    let settings = parse("[storage]\nprefix = \"\"", &[]).unwrap();
+    assert_eq!(settings.dead_letter_prefix().as_str(), "dead-letter");
+}
+
+#[test]
+fn larger_batches_get_a_larger_buffer() {
+    let settings = parse("[batch]\nmax_events = 80000", &[]).unwrap();
+    assert_eq!(settings.max_buffered_events(), 160_000);
+}
