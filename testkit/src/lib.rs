@@ -1,0 +1,48 @@
+//! What the tests of warehouse-sink run against: a real nats-server, a real S3 server, a network that can be cut, the
+//! built program, and the Python that verifies its files.
+//!
+//! ```text
+//!   NatsServer ◀── Proxy ◀── Sink (the built program) ──▶ Proxy ──▶ S3Server, a folder, or a SmallDisk
+//!        ▲                     │ /metrics, /ready, log, exit code             │
+//!        └── verify::exact ◀───┴──── DuckDB and pyarrow read the files ◀──────┘
+//! ```
+//!
+//! A harness reports by panicking, as assertions do: a test that uses it reads as a list of what happens. It blocks; no async
+//! runtime is needed. All that waits, waits for a condition with a deadline and says what it waited for. All that it starts
+//! listens on the loopback interface alone, lives in a temporary folder, and ends with the value that stands for it, or with the
+//! test's process when that dies first.
+//!
+//! The servers come from `make tools`.
+
+#![allow(clippy::panic, reason = "a harness reports by panicking, as assertions do")]
+
+mod disk;
+pub mod http;
+mod metrics;
+mod nats;
+mod nats_client;
+mod ports;
+mod process;
+mod progress;
+mod proxy;
+mod publisher;
+mod s3;
+mod settings;
+mod sink;
+mod tools;
+pub mod verify;
+mod wait;
+
+pub use disk::SmallDisk;
+pub use metrics::Metrics;
+pub use nats::{ConsumerState, NatsServer, StreamState};
+pub use nats_client::NatsClient;
+pub use ports::free_ports;
+pub use process::{Process, Signal};
+pub use proxy::{Direction, Flow, Proxy};
+pub use publisher::{Publisher, publish};
+pub use s3::S3Server;
+pub use settings::Settings;
+pub use sink::Sink;
+pub use tools::{project_root, tool};
+pub use wait::wait_until;
