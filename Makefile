@@ -1,0 +1,23 @@
+# The commands of this project; the same ones run in CI. `make help` lists them.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint tools ci
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## run the sink against a real NATS server with 200,000 events, and look at what it stored
+	@demo/run
+
+test: tools ## run all tests, against real servers where it matters
+	cargo test --workspace --locked
+
+lint: ## check formatting, and clippy without warnings
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+tools: ## install the pinned test servers and readers into .tools/
+	@tools/install
+
+ci: ## do what CI does
+	@.ci/run
