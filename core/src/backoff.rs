@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn doubles_up_to_the_maximum() {
-        let longest: Vec<u64> = (0..8).map(|retry| BACKOFF.delay(retry, u64::MAX).as_secs_f64().round() as u64).collect();
+        let longest: Vec<u64> =
+            (0..8).map(|retry| BACKOFF.delay(retry, u64::MAX).as_secs_f64().round() as u64).collect();
         assert_eq!(longest, [1, 2, 4, 8, 16, 32, 60, 60]);
         let shortest: Vec<u128> = (0..3).map(|retry| BACKOFF.delay(retry, 0).as_millis()).collect();
         assert_eq!(shortest, [500, 1000, 2000]);

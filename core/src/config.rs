@@ -103,11 +103,5 @@ fn at_most_half(narrow: (&'static str, u64), wide: (&'static str, u64)) -> Resul
     if narrow.1 <= wide.1 / 2 {
         return Ok(());
     }
-    Err(ConfigError::Exceeds {
-        narrow: narrow.0,
-        narrow_value: narrow.1,
-        of: "half",
-        wide: wide.0,
-        wide_value: wide.1,
-    })
+    Err(ConfigError::Exceeds { narrow: narrow.0, narrow_value: narrow.1, of: "half", wide: wide.0, wide_value: wide.1 })
 }

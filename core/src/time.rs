@@ -10,6 +10,9 @@ impl Timestamp {
     /// The clock's origin.
     pub const ZERO: Timestamp = Timestamp(0);
 
+    /// The end of time.
+    pub const MAX: Timestamp = Timestamp(u64::MAX);
+
     /// The moment that many microseconds after the origin.
     pub const fn from_micros(micros: u64) -> Self {
         Timestamp(micros)

@@ -79,9 +79,16 @@ impl Health {
     pub fn ready(&self) -> Result<(), String> {
         let state = self.lock();
         let stopping = if state.stopping { Err("shutting down".to_owned()) } else { Ok(()) };
-        let parts = [("process", &stopping), ("nats", &state.connection), ("consumer", &state.consumer), ("store", &state.store)];
-        let reasons: Vec<String> =
-            parts.iter().filter_map(|(name, part)| part.as_ref().err().map(|reason| format!("{name}: {reason}"))).collect();
+        let parts = [
+            ("process", &stopping),
+            ("nats", &state.connection),
+            ("consumer", &state.consumer),
+            ("store", &state.store),
+        ];
+        let reasons: Vec<String> = parts
+            .iter()
+            .filter_map(|(name, part)| part.as_ref().err().map(|reason| format!("{name}: {reason}")))
+            .collect();
         if reasons.is_empty() { Ok(()) } else { Err(reasons.join("\n")) }
     }
 

@@ -85,7 +85,11 @@ impl Registry<'_> {
         let describe = |name: &'static str, unit, text: &'static str| {
             self.0.describe_counter(KeyName::from(name), Some(unit), SharedString::from(text));
         };
-        describe("warehouse_sink_files_total", Unit::Count, "Write attempts that ended, by outcome; written is one file each");
+        describe(
+            "warehouse_sink_files_total",
+            Unit::Count,
+            "Write attempts that ended, by outcome; written is one file each",
+        );
         describe("warehouse_sink_rows_total", Unit::Count, "Rows in write attempts that ended, by outcome");
         describe("warehouse_sink_bytes_total", Unit::Bytes, "Encoded bytes in write attempts that ended, by outcome");
         ByOutcome { written: self.writes("written"), failed: self.writes("failed"), unknown: self.writes("unknown") }
@@ -97,15 +101,27 @@ impl Metrics {
     pub fn register(recorder: &dyn Recorder) -> Self {
         let r = Registry(recorder);
         Metrics {
-            fetched: r.counter("warehouse_sink_messages_fetched_total", Unit::Count, "Deliveries taken from the consumer"),
+            fetched: r.counter(
+                "warehouse_sink_messages_fetched_total",
+                Unit::Count,
+                "Deliveries taken from the consumer",
+            ),
             redelivered: r.counter(
                 "warehouse_sink_messages_redelivered_total",
                 Unit::Count,
                 "Deliveries that were not their message's first",
             ),
-            poison: r.counter("warehouse_sink_messages_poison_total", Unit::Count, "Deliveries that could not be decoded"),
+            poison: r.counter(
+                "warehouse_sink_messages_poison_total",
+                Unit::Count,
+                "Deliveries that could not be decoded",
+            ),
             acked: r.counter("warehouse_sink_messages_acked_total", Unit::Count, "Deliveries acked, their rows stored"),
-            nacked: r.counter("warehouse_sink_messages_nacked_total", Unit::Count, "Deliveries given back to be delivered again"),
+            nacked: r.counter(
+                "warehouse_sink_messages_nacked_total",
+                Unit::Count,
+                "Deliveries given back to be delivered again",
+            ),
             terminated: r.counter(
                 "warehouse_sink_messages_terminated_total",
                 Unit::Count,
@@ -126,7 +142,11 @@ impl Metrics {
                 Unit::Count,
                 "Acks, naks and terms that could not be handed to the connection",
             ),
-            fetch_errors: r.counter("warehouse_sink_fetch_errors_total", Unit::Count, "Pull requests that failed or were cut"),
+            fetch_errors: r.counter(
+                "warehouse_sink_fetch_errors_total",
+                Unit::Count,
+                "Pull requests that failed or were cut",
+            ),
             writes: r.by_outcome(),
             batch_rows: r.histogram("warehouse_sink_batch_rows", Unit::Count, "Rows of each batch that is written"),
             flush_seconds: r.histogram(
@@ -135,8 +155,16 @@ impl Metrics {
                 "From a batch's first message to its ack",
             ),
             encode_seconds: r.histogram("warehouse_sink_encode_seconds", Unit::Seconds, "Encoding a batch"),
-            upload_seconds: r.histogram("warehouse_sink_upload_seconds", Unit::Seconds, "One write attempt, whatever its outcome"),
-            buffered_messages: r.gauge("warehouse_sink_buffered_messages", Unit::Count, "Messages held: buffered or being written"),
+            upload_seconds: r.histogram(
+                "warehouse_sink_upload_seconds",
+                Unit::Seconds,
+                "One write attempt, whatever its outcome",
+            ),
+            buffered_messages: r.gauge(
+                "warehouse_sink_buffered_messages",
+                Unit::Count,
+                "Messages held: buffered or being written",
+            ),
             buffered_bytes: r.gauge("warehouse_sink_buffered_bytes", Unit::Bytes, "Bytes of the messages held"),
             open_partitions: r.gauge("warehouse_sink_open_partitions", Unit::Count, "Batches that are filling"),
             writes_in_flight: r.gauge("warehouse_sink_writes_in_flight", Unit::Count, "Writes that run now"),
@@ -145,8 +173,16 @@ impl Metrics {
                 Unit::Count,
                 "Closed batches that wait for a write slot or their next attempt",
             ),
-            pending: r.gauge("warehouse_sink_consumer_pending", Unit::Count, "Messages of the stream not yet delivered"),
-            ack_pending: r.gauge("warehouse_sink_consumer_ack_pending", Unit::Count, "Messages delivered and not yet settled"),
+            pending: r.gauge(
+                "warehouse_sink_consumer_pending",
+                Unit::Count,
+                "Messages of the stream not yet delivered",
+            ),
+            ack_pending: r.gauge(
+                "warehouse_sink_consumer_ack_pending",
+                Unit::Count,
+                "Messages delivered and not yet settled",
+            ),
         }
     }
 

@@ -60,7 +60,8 @@ impl Decode for EventDecoder {
 
 fn dead_letter<M: Incoming>(message: &M, reason: String) -> Row<Partition, Payload> {
     let headers = message.headers();
-    let header_bytes = |(name, values): (&String, &Vec<String>)| name.len() + values.iter().map(String::len).sum::<usize>();
+    let header_bytes =
+        |(name, values): (&String, &Vec<String>)| name.len() + values.iter().map(String::len).sum::<usize>();
     let bytes = message.body().len() + message.subject().len() + headers.iter().map(header_bytes).sum::<usize>();
     let letter = DeadLetter {
         subject: message.subject().to_owned(),

@@ -103,6 +103,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             Event::FlushTick => {}
             Event::UploadResult { batch, outcome } => self.finish_write(now, batch, outcome),
             Event::Shutdown { deadline } => {
+                self.writes.wake_all();
                 self.shutdown = Some(self.shutdown.map_or(deadline, |earlier| earlier.min(deadline)));
             }
         }

@@ -49,9 +49,16 @@ impl<P: Clone + Ord, R> OpenBatches<P, R> {
 
     /// Closes the batch that stands in the way of a row of this size: its own, if the row would overfill it, or
     /// the oldest, if the row needs a batch more than may be open.
-    pub fn make_room(&mut self, destination: &Destination<P>, bytes: u64, config: &Config) -> Option<ClosedBatch<P, R>> {
+    pub fn make_room(
+        &mut self,
+        destination: &Destination<P>,
+        bytes: u64,
+        config: &Config,
+    ) -> Option<ClosedBatch<P, R>> {
         match self.batches.get(destination) {
-            Some(batch) if batch.bytes.saturating_add(bytes) > config.max_batch_bytes => self.close(&destination.clone()),
+            Some(batch) if batch.bytes.saturating_add(bytes) > config.max_batch_bytes => {
+                self.close(&destination.clone())
+            }
             Some(_) => None,
             // The oldest rather than the largest: under a flood of tiny partitions the oldest is a tiny one nearly
             // always, and closing the largest would break up the partitions that carry the data.

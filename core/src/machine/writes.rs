@@ -151,6 +151,11 @@ impl<P, R> Writes<P, R> {
         }
     }
 
+    /// Makes ready all that waits for its next attempt: a shutdown has no time to wait.
+    pub fn wake_all(&mut self) {
+        self.wake(Timestamp::MAX);
+    }
+
     /// Gives up everything; names the batches that the driver knows of.
     pub fn abandon(&mut self) -> Vec<BatchId> {
         let started = |batch: &Batch<P, R>| !matches!(batch.state, State::New(_));
@@ -168,7 +173,8 @@ impl<P, R> Writes<P, R> {
 
     /// The number of batches in each state, which must agree with the queues and the count of slots.
     pub fn queues_agree(&self) -> bool {
-        let count = |wanted: fn(&State<P, R>) -> bool| self.batches.values().filter(|batch| wanted(&batch.state)).count();
+        let count =
+            |wanted: fn(&State<P, R>) -> bool| self.batches.values().filter(|batch| wanted(&batch.state)).count();
         count(|state| matches!(state, State::New(_) | State::Retry)) == self.ready.len()
             && count(|state| matches!(state, State::BackingOff)) == self.backing_off.len()
             && count(|state| matches!(state, State::InFlight)) == self.in_flight

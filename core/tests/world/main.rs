@@ -11,7 +11,7 @@
 //! | written within the flush interval | `checks.rs`, `flushed_in_time` |
 //! | kept alive within half of the ack wait | `checks.rs`, `kept_alive` |
 //! | drained at the shutdown's deadline | `checks.rs`, `drained` |
-//! | no row twice without a reason | `store.rs`, `put`, and `excuse` in `world.rs` |
+//! | no row twice without a reason | `store.rs` and `world.rs`, `put` |
 //! | objects sorted, named by their rows, the same when written again | `process.rs`, `store.rs` |
 //! | everything stored in the end | `healing.rs` |
 //!

@@ -22,8 +22,7 @@ pub(super) enum FromFetcher<H, P, R> {
     Ended { unused: Capacity },
 }
 
-type Sender<S, D> =
-    mpsc::Sender<FromFetcher<<S as Source>::Handle, <D as Decode>::Partition, <D as Decode>::Payload>>;
+type Sender<S, D> = mpsc::Sender<FromFetcher<<S as Source>::Handle, <D as Decode>::Partition, <D as Decode>::Payload>>;
 
 /// The delay after a pull that failed. The longest is what an idle sink may take to notice that NATS is back.
 const BACKOFF: Backoff = Backoff { initial: Duration::from_millis(100), max: Duration::from_secs(5) };

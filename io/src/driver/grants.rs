@@ -81,11 +81,10 @@ mod tests {
         let mut answers: Vec<_> = (0..3).map(|_| asked(&mut grants)).collect();
         grants.share_out(capacity);
         let granted: Vec<_> = answers.iter_mut().map(|answer| answer.try_recv().ok()).collect();
-        assert_eq!(granted, [
-            Some(Capacity { messages: 100, bytes: 500 }),
-            Some(Capacity { messages: 50, bytes: 500 }),
-            None
-        ]);
+        assert_eq!(
+            granted,
+            [Some(Capacity { messages: 100, bytes: 500 }), Some(Capacity { messages: 50, bytes: 500 }), None]
+        );
         grants.settle(Capacity { messages: 60, bytes: 500 });
         grants.share_out(capacity);
         assert_eq!(answers[2].try_recv().ok(), Some(Capacity { messages: 60, bytes: 500 }));

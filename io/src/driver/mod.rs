@@ -318,7 +318,9 @@ where
         });
         match sent.await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(error = error.chain(), "the last settlements may not have reached the server"),
+            Ok(Err(error)) => {
+                tracing::warn!(error = error.chain(), "the last settlements may not have reached the server")
+            }
             Err(_elapsed) => tracing::warn!(timeout = ?SETTLE_TIMEOUT, "the last settlements did not leave in time"),
         }
         Report {

@@ -81,7 +81,11 @@ pub(super) async fn settle_all<S: Source>(source: S, mut queue: Queue<S::Handle>
                 Ok(()) => count(&metrics, settlement),
                 Err(error) => {
                     metrics.settle_errors.increment(1);
-                    tracing::debug!(error = error.chain(), ?settlement, "not settled; the message will be delivered again");
+                    tracing::debug!(
+                        error = error.chain(),
+                        ?settlement,
+                        "not settled; the message will be delivered again"
+                    );
                 }
             }
             queue.waiting.of(settlement).fetch_sub(1, Ordering::Relaxed);

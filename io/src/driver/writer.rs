@@ -64,10 +64,13 @@ impl<T: Store, E: Encode> Writer<T, E> {
         let encoding = tokio::task::spawn_blocking(move || encoder.encode(&destination, &rows));
         let task = encoding.abort_handle();
         self.running.push(Box::pin(async move {
-            Step::Encoded(batch, match encoding.await {
-                Ok(encoded) => encoded.map_err(|error| error_chain(&error)),
-                Err(error) => Err(format!("the encoder ended early: {error}")),
-            })
+            Step::Encoded(
+                batch,
+                match encoding.await {
+                    Ok(encoded) => encoded.map_err(|error| error_chain(&error)),
+                    Err(error) => Err(format!("the encoder ended early: {error}")),
+                },
+            )
         }));
         let started = Instant::now();
         self.objects.insert(batch, Object { key, body: None, rows: count, opened_at, started, attempts: 0, task });
@@ -117,7 +120,11 @@ impl<T: Store, E: Encode> Writer<T, E> {
                 Some(Step::Encoded(batch, Ok(body))) => self.encoded(batch, body),
                 Some(Step::Encoded(batch, Err(error))) => {
                     let Some(object) = self.objects.remove(&batch) else { continue };
-                    tracing::error!(key = object.key, error, "a batch could not be encoded; its messages are given back");
+                    tracing::error!(
+                        key = object.key,
+                        error,
+                        "a batch could not be encoded; its messages are given back"
+                    );
                     count(&self.metrics.writes.failed, object.rows, 0);
                     return (batch, Outcome::Failed(Failure::Permanent));
                 }

@@ -32,7 +32,11 @@ pub trait Source: Clone + Send + Sync + 'static {
     /// # Errors
     ///
     /// The connection is closed for good.
-    fn settle(&self, handle: &Self::Handle, settlement: Settlement) -> impl Future<Output = Result<(), SourceError>> + Send;
+    fn settle(
+        &self,
+        handle: &Self::Handle,
+        settlement: Settlement,
+    ) -> impl Future<Output = Result<(), SourceError>> + Send;
 
     /// Waits until the server has got every settlement so far.
     ///

@@ -14,6 +14,7 @@
 mod classify;
 mod local;
 mod probe;
+mod reason;
 mod services;
 mod transport;
 mod upload;
@@ -31,11 +32,12 @@ use warehouse_sink_core::Failure;
 
 pub use self::local::LocalError;
 pub use self::probe::ProbeError;
+pub use self::reason::Reason;
 
 use self::classify::Step;
 use self::local::Local;
 use self::services::Service;
-use self::transport::{Record, Recorder};
+use self::transport::{Commit, Record, Recorder};
 use self::upload::{Ended, GiveUp};
 use super::{Effect, Store, StoreError};
 
@@ -89,7 +91,7 @@ pub enum OpenError {
         /// The service.
         service: &'static str,
         /// What OpenDAL says of it.
-        source: Box<opendal::Error>,
+        source: Reason,
     },
     /// The HTTP client could not be made, most likely for want of root certificates.
     #[error("the HTTP client cannot be made: {0}")]
@@ -128,7 +130,7 @@ impl ObjectStore {
             HttpTransporter::install_default(transport.clone());
         }
         let operator = (service.build)(options)
-            .map_err(|source| OpenError::Invalid { service: service.name, source: Box::new(source) })?;
+            .map_err(|error| OpenError::Invalid { service: service.name, source: error.into() })?;
         let context = operator.base_context().with_http_transport(HttpTransporter::new(transport.clone()));
         let operator = operator.with_context(context);
         Ok(ObjectStore(Arc::new(Inner { service, operator, transport, local })))
@@ -177,7 +179,12 @@ impl ObjectStore {
             Some(_) => classify::local(step, &error),
             None => classify::http(record.commit(), &error),
         };
-        StoreError::new(effect, error.to_string()).with_source(error)
+        let reason = Reason::from(error);
+        let message = match record.commit() {
+            Commit::Answered(status) => format!("the server answered {status}: {reason}"),
+            _ => reason.to_string(),
+        };
+        StoreError::new(effect, message).with_source(reason)
     }
 }
 

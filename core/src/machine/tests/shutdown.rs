@@ -53,6 +53,15 @@ fn failed_writes_are_tried_again_until_the_deadline() {
 }
 
 #[test]
+fn a_shutdown_does_not_wait_out_a_backoff() {
+    let mut rig = rig();
+    rig.fetch(range(1, 2, "a"));
+    rig.finish(0, TEMPORARY);
+    assert_eq!(rig.shut_down(MINUTE), ["rewrite 0"]);
+    assert_eq!(rig.written(0), ["ack 1", "ack 2"]);
+}
+
+#[test]
 fn what_is_given_up_during_a_shutdown_goes_back_without_delay() {
     let mut rig = rig();
     rig.fetch(range(1, 2, "a"));

@@ -51,9 +51,12 @@ pub struct Tls {
 const RECONNECT: Backoff = Backoff { initial: Duration::from_millis(100), max: Duration::from_secs(5) };
 
 /// Connects once; from then on the connection comes back by itself.
-pub(super) async fn connect(config: &NatsConfig, health: &Health) -> Result<(Client, watch::Receiver<u64>), SourceError> {
+pub(super) async fn connect(
+    config: &NatsConfig,
+    health: &Health,
+) -> Result<(Client, watch::Receiver<u64>), SourceError> {
     let (count, connections) = watch::channel(0);
-    let failed = |error| SourceError::caused_by(format!("could not connect to NATS at {}", config.urls.join(", ")), error);
+    let failed = |error| SourceError::caused_by(format!("could not connect to NATS at {}", shown(&config.urls)), error);
     let options = options(config).await.map_err(failed)?;
     let reporter = health.clone();
     let options = options.event_callback(move |event| {
@@ -63,6 +66,15 @@ pub(super) async fn connect(config: &NatsConfig, health: &Health) -> Result<(Cli
     let client = options.connect(config.urls.as_slice()).await.map_err(|error| failed(Box::new(error) as _))?;
     health.set(Part::Connection, Ok(()));
     Ok((client, connections))
+}
+
+/// The URLs without the user and the password that may stand in them.
+pub(super) fn shown(urls: &[String]) -> String {
+    let without_login = |url: &String| match url.parse::<async_nats::ServerAddr>() {
+        Ok(address) => format!("{}://{}:{}", address.scheme(), address.host(), address.port()),
+        Err(_) => "(not a URL)".to_owned(),
+    };
+    urls.iter().map(without_login).collect::<Vec<_>>().join(", ")
 }
 
 async fn options(config: &NatsConfig) -> Result<ConnectOptions, Box<dyn std::error::Error + Send + Sync>> {
@@ -103,7 +115,21 @@ fn note(event: Event, health: &Health, count: &watch::Sender<u64>) {
         }
         Event::Disconnected => health.set(Part::Connection, Err("the connection was lost; reconnecting".to_owned())),
         Event::Closed => health.set(Part::Connection, Err("the connection was closed".to_owned())),
-        Event::SlowConsumer(subscription) => tracing::error!(subscription, "messages were dropped by the client; they will be delivered again"),
+        Event::SlowConsumer(subscription) => {
+            tracing::error!(subscription, "messages were dropped by the client; they will be delivered again")
+        }
         event => tracing::warn!(%event, "nats"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_shown_without_their_login() {
+        let urls = ["nats://user:hunter2@host:4222", "tls://token@other", "host:4223"].map(str::to_owned);
+        assert_eq!(shown(&urls), "nats://host:4222, tls://other:4222, nats://host:4223");
+        assert_eq!(shown(&["nats://user:hunter2@".to_owned()]), "(not a URL)");
     }
 }

@@ -104,14 +104,16 @@ impl Inner {
             return Err(AttachError::Refused { stream, consumer, reasons: review.refusals });
         }
         let ack_wait = effective_ack_wait(&info.config);
-        Ok(Attachment { attached: Attached { ack_wait, created, warnings: review.warnings }, limits: limits(&info.config) })
+        Ok(Attachment {
+            attached: Attached { ack_wait, created, warnings: review.warnings },
+            limits: limits(&info.config),
+        })
     }
 
     async fn stream(&self) -> Result<Stream, SourceError> {
         let stream = self.jetstream.get_stream(&self.config.stream).await;
-        stream.map_err(|error| {
-            SourceError::caused_by(format!("could not find the stream {}", self.config.stream), error)
-        })
+        stream
+            .map_err(|error| SourceError::caused_by(format!("could not find the stream {}", self.config.stream), error))
     }
 
     async fn find(&self, stream: &Stream) -> Result<Option<Info>, SourceError> {
@@ -132,7 +134,9 @@ impl Inner {
             // Another replica was quicker.
             Err(error) if error.kind() == ConsumerCreateStrictErrorKind::AlreadyExists => {
                 let found = self.find(stream).await?;
-                found.map(|info| (info, false)).ok_or_else(|| SourceError::new("the consumer was created and deleted again by others"))
+                found
+                    .map(|info| (info, false))
+                    .ok_or_else(|| SourceError::new("the consumer was created and deleted again by others"))
             }
             Err(error) => Err(self.failed("create", error)),
         }

@@ -31,8 +31,8 @@ use pull::NatsPull;
 pub use connect::{Credentials, Tls};
 pub use consumer::AttachError;
 
-/// Where the stream is, and what its consumer is to be like.
-#[derive(Clone, Debug)]
+/// Where the stream is, and what its consumer is to be like. It has no Debug: the URLs may hold a password.
+#[derive(Clone)]
 pub struct NatsConfig {
     /// The servers' URLs; the first that answers is used.
     pub urls: Vec<String>,
@@ -176,7 +176,6 @@ impl NatsSource {
             if let Ok(info) = self.inner.consumer_info().await {
                 metrics.pending.set(info.num_pending as f64);
                 metrics.ack_pending.set(info.num_ack_pending as f64);
-                
             }
             tokio::time::sleep(POLL_INTERVAL).await;
         }
@@ -237,6 +236,11 @@ impl Source for NatsSource {
 
 impl std::fmt::Debug for NatsSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NatsSource").field("config", &self.inner.config).finish_non_exhaustive()
+        let config = &self.inner.config;
+        f.debug_struct("NatsSource")
+            .field("urls", &connect::shown(&config.urls))
+            .field("stream", &config.stream)
+            .field("consumer", &config.consumer)
+            .finish_non_exhaustive()
     }
 }

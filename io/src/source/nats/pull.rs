@@ -82,7 +82,17 @@ impl NatsPull {
         let sent = inner.client.publish_with_reply(subject, inbox, body.into()).await;
         sent.map_err(failed)?;
         let limit = Capacity { messages: batch, bytes: request.max_bytes };
-        Ok(NatsPull { inner, answers, left: batch, received: 0, limit, heartbeat, connections, cancelled: false, ended: false })
+        Ok(NatsPull {
+            inner,
+            answers,
+            left: batch,
+            received: 0,
+            limit,
+            heartbeat,
+            connections,
+            cancelled: false,
+            ended: false,
+        })
     }
 
     /// The next answer of the server, or why there will be none.

@@ -97,7 +97,10 @@ impl Review {
             ));
         }
         if !matches!(consumer.deliver_policy, DeliverPolicy::All | DeliverPolicy::ByStartSequence { .. }) {
-            self.warnings.push(format!("its deliver policy is {:?}: older messages were never delivered", consumer.deliver_policy));
+            self.warnings.push(format!(
+                "its deliver policy is {:?}: older messages were never delivered",
+                consumer.deliver_policy
+            ));
         }
         if !consumer.inactive_threshold.is_zero() {
             self.warnings.push(format!(
@@ -106,7 +109,8 @@ impl Review {
             ));
         }
         if consumer.memory_storage {
-            self.warnings.push("its state is kept in memory: a restart of the server delivers everything again".to_owned());
+            self.warnings
+                .push("its state is kept in memory: a restart of the server delivers everything again".to_owned());
         }
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
-use super::{ObjectStore, local};
+use super::{ObjectStore, Reason, local};
 use crate::store::{Store, StoreError};
 
 const BODY: &[u8] = b"warehouse-sink checks that it may write here; this object should be gone in a moment\n";
@@ -16,7 +16,7 @@ pub enum ProbeError {
     Write(#[from] StoreError),
     /// It did not give the object back.
     #[error("cannot read what was written: {0}")]
-    Read(#[source] Box<opendal::Error>),
+    Read(#[source] Reason),
     /// It gave back something else.
     #[error("what was read is not what was written")]
     Different,
@@ -26,7 +26,7 @@ pub enum ProbeError {
         /// The object that stays behind.
         key: String,
         /// Why.
-        source: Box<opendal::Error>,
+        source: Reason,
     },
 }
 
@@ -55,12 +55,12 @@ impl ObjectStore {
         let removed = self.0.operator.delete(&key).await;
         local::remove_empty(&made);
         result?;
-        removed.map_err(|source| ProbeError::Remove { key, source: Box::new(source) })
+        removed.map_err(|error| ProbeError::Remove { key, source: error.into() })
     }
 
     async fn write_and_read(&self, key: &str) -> Result<(), ProbeError> {
         self.put(key, Bytes::from_static(BODY)).await?;
-        let read = self.0.operator.read(key).await.map_err(|error| ProbeError::Read(Box::new(error)))?;
+        let read = self.0.operator.read(key).await.map_err(|error| ProbeError::Read(error.into()))?;
         if read.to_bytes() == BODY { Ok(()) } else { Err(ProbeError::Different) }
     }
 }

@@ -220,6 +220,19 @@ mod tests {
         assert!(!base.exists());
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_on_a_removed_file_is_not_the_lock() {
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().join(LOCK);
+        let file = File::create(&path).unwrap();
+        assert!(is_at(&file, &path));
+        std::fs::remove_file(&path).unwrap();
+        assert!(!is_at(&file, &path));
+        std::fs::write(&path, "").unwrap();
+        assert!(!is_at(&file, &path));
+    }
+
     #[test]
     fn many_come_and_go_at_once() {
         let parent = tempfile::tempdir().unwrap();

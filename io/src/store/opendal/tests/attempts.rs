@@ -41,7 +41,9 @@ async fn an_answer_that_refuses_did_not_apply() {
         let server = Server::start(move |_| refusal(status, code));
         let error = put(&server).await.unwrap_err();
         assert_eq!(error.effect(), Effect::NotApplied(failure), "{status} {code}");
-        assert!(error.to_string().contains(code) && !error.to_string().contains('\n'), "{error}");
+        let text = error.to_string();
+        assert!(text.starts_with(&format!("the server answered {status}: ")) && text.contains(code), "{text}");
+        assert!(!text.contains('\n'), "{text}");
         assert_eq!(server.requests().len(), 1, "one attempt for each call");
     }
 }
