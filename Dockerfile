@@ -7,11 +7,11 @@ COPY . .
 # The caches keep an unchanged dependency from being compiled again; the program is copied out of them.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked -p warehouse-sink \
-    && install -D -s target/release/warehouse-sink /out/warehouse-sink
+    cargo build --profile dist --locked -p warehouse-sink \
+    && install -D -s target/dist/warehouse-sink /out/warehouse-sink
 
 # glibc, the C runtime and the certificate authorities; no shell, no package manager. Runs as user 65532.
-FROM gcr.io/distroless/cc-debian12:nonroot@sha256:9dac0a79194e45a7da0158a9c6da57b217585af0786db3845d1f0ec1a0dd182f
+FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /out/warehouse-sink /usr/local/bin/warehouse-sink
 USER 65532:65532
 EXPOSE 9090

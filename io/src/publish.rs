@@ -1,5 +1,6 @@
 //! Publishing generated events: as fast as the server confirms them, or at a given rate.
 
+use crate::source::nats::shown;
 use std::collections::VecDeque;
 use std::future::IntoFuture;
 use std::time::Duration;
@@ -131,7 +132,7 @@ pub async fn publish(
 /// Connects to a server.
 async fn connect(url: &str) -> Result<Context, PublishError> {
     let connected = async_nats::ConnectOptions::new().name("warehouse-sink generate").connect(url).await;
-    let client = connected.map_err(|source| PublishError::Connect { address: without_credentials(url), source })?;
+    let client = connected.map_err(|source| PublishError::Connect { address: shown(&[url.to_owned()]), source })?;
     let context = ContextBuilder::new()
         .timeout(ACK_TIMEOUT)
         .ack_timeout(ACK_TIMEOUT)
@@ -139,10 +140,6 @@ async fn connect(url: &str) -> Result<Context, PublishError> {
         .max_ack_inflight(MAX_IN_FLIGHT + 1)
         .build(client);
     Ok(context)
-}
-
-fn without_credentials(url: &str) -> String {
-    url.rsplit_once('@').map_or(url, |(_, address)| address).to_owned()
 }
 
 async fn require_stream(context: &Context, options: &PublishOptions) -> Result<(), PublishError> {

@@ -69,7 +69,7 @@ pub(super) async fn connect(
 }
 
 /// The URLs without the user and the password that may stand in them.
-pub(super) fn shown(urls: &[String]) -> String {
+pub(crate) fn shown(urls: &[String]) -> String {
     let without_login = |url: &String| match url.parse::<async_nats::ServerAddr>() {
         Ok(address) => format!("{}://{}:{}", address.scheme(), address.host(), address.port()),
         Err(_) => "(not a URL)".to_owned(),

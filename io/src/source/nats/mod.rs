@@ -28,6 +28,7 @@ use consumer::{Attachment, Floor};
 use message::NatsMessage;
 use pull::NatsPull;
 
+pub(crate) use connect::shown;
 pub use connect::{Credentials, Tls};
 pub use consumer::AttachError;
 
@@ -238,7 +239,7 @@ impl std::fmt::Debug for NatsSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let config = &self.inner.config;
         f.debug_struct("NatsSource")
-            .field("urls", &connect::shown(&config.urls))
+            .field("urls", &shown(&config.urls))
             .field("stream", &config.stream)
             .field("consumer", &config.consumer)
             .finish_non_exhaustive()
