@@ -22,7 +22,6 @@ fn a_connection_that_breaks_costs_nothing_and_repeats_nothing() {
         .local(files.path())
         .set("nats", "ack_wait", "1s")
         .set("nats", "worker_count", 2)
-        .set("nats", "max_ack_pending", 50_000)
         .set("batch", "max_events", 100)
         .set("batch", "max_buffered_events", 1000);
     let mut sink = Sink::start(PROGRAM, &settings);

@@ -15,8 +15,8 @@ fn a_deleted_consumer_is_created_again_and_nothing_is_lost_or_repeated() {
 
     let settings = Settings::new(&nats.url())
         .local(files.path())
+        .set("nats", "ack_wait", "2s")
         .set("nats", "worker_count", 2)
-        .set("nats", "max_ack_pending", 50_000)
         .set("batch", "max_events", 100)
         .set("batch", "max_buffered_events", 1000);
     let mut sink = Sink::start(PROGRAM, &settings);

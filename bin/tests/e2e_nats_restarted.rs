@@ -14,13 +14,12 @@ fn a_killed_nats_server_costs_nothing_and_repeats_nothing() {
     nats.create_stream(Settings::STREAM);
     publish(PROGRAM, &nats, 12_000, &["--poison-every", "1000"]);
 
-    // Small batches, so that the server dies in the middle of them; and as much memory of what was written as the defaults
-    // have for so many messages.
+    // Small batches, so that the server dies in the middle of them.
     let settings = Settings::new(&nats.url())
         .local(files.path())
         .set("batch", "max_events", 100)
         .set("batch", "max_buffered_events", 1000)
-        .set("nats", "max_ack_pending", 50_000);
+        .set("nats", "ack_wait", "2s");
     let mut sink = Sink::start(PROGRAM, &settings);
     for least in [2000, 6000] {
         sink.wait_written(SOON, least);

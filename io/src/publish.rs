@@ -1,6 +1,5 @@
 //! Publishing generated events: as fast as the server confirms them, or at a given rate.
 
-use crate::source::nats::shown;
 use std::collections::VecDeque;
 use std::future::IntoFuture;
 use std::time::Duration;
@@ -9,6 +8,8 @@ use async_nats::jetstream::context::{ContextBuilder, PublishAckFuture};
 use async_nats::jetstream::{self, Context, stream};
 use bytes::Bytes;
 use tokio::time::Instant;
+
+use crate::source::nats::shown;
 
 /// Publishes that may wait for their confirmation. Enough to hide the way to the server and back; bounded, so that a
 /// stalled server stalls the publisher and memory stays as it is.

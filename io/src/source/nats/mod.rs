@@ -80,7 +80,7 @@ struct Inner {
     connections: watch::Receiver<u64>,
     /// None while the consumer has to be looked for. Held across the look, so that one fetcher looks for all.
     attachment: tokio::sync::Mutex<Option<Attachment>>,
-    /// The highest ack floor seen: where a consumer starts that has to be created anew.
+    /// The last ack floor seen: where a consumer starts that has to be created anew.
     floor: Mutex<Option<Floor>>,
     /// The ack wait that the machine paces its progress acks by, once it was told one.
     served_ack_wait: Mutex<Option<Duration>>,
@@ -90,8 +90,9 @@ struct Inner {
 /// The delay between two attempts to connect or to find the consumer at start.
 const BACKOFF: Backoff = Backoff { initial: Duration::from_millis(250), max: Duration::from_secs(5) };
 
-/// How often the consumer's state is asked for: the age of the lag that metrics show.
-const POLL_INTERVAL: Duration = Duration::from_secs(5);
+/// How often the consumer's state is asked for: the age of the lag that metrics show, and of the ack floor at which a deleted
+/// consumer is created again. What was acked since has to be remembered, or it is written twice.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 impl NatsSource {
     /// Connects once.
