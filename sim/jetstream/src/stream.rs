@@ -1,0 +1,80 @@
+//! The stream: messages by sequence, the oldest dropped over the limit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use warehouse_sink_core::MessageId;
+
+use crate::StreamConfig;
+
+/// A stored message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Its sequence and time.
+    pub id: MessageId,
+    /// The subject that it was published to.
+    pub subject: Arc<str>,
+    /// The published bytes.
+    pub body: Arc<[u8]>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Stream {
+    config: StreamConfig,
+    messages: BTreeMap<u64, Message>,
+    last: u64,
+    last_time: i64,
+}
+
+impl Stream {
+    pub fn new(config: StreamConfig) -> Self {
+        Stream { config, messages: BTreeMap::new(), last: 0, last_time: 0 }
+    }
+
+    /// Stores a message; gives its identity and what was dropped for it.
+    pub fn publish(&mut self, time: i64, subject: Arc<str>, body: Arc<[u8]>) -> (MessageId, Option<MessageId>) {
+        // The server's clock has nanoseconds; two messages never share one.
+        self.last_time = time.max(self.last_time + 1);
+        self.last += 1;
+        let id = MessageId { stream_sequence: self.last, published_at: self.last_time };
+        self.messages.insert(id.stream_sequence, Message { id, subject, body });
+        let over = self.config.max_messages.is_some_and(|most| self.messages.len() > most);
+        let dropped = if over { self.messages.pop_first().map(|(_, message)| message.id) } else { None };
+        (id, dropped)
+    }
+
+    pub fn get(&self, sequence: u64) -> Option<&Message> {
+        self.messages.get(&sequence)
+    }
+
+    /// The oldest message from this sequence on.
+    pub fn from(&self, sequence: u64) -> Option<&Message> {
+        self.messages.range(sequence..).next().map(|(_, message)| message)
+    }
+
+    pub fn count_from(&self, sequence: u64) -> u64 {
+        self.messages.range(sequence..).count() as u64
+    }
+
+    /// The oldest sequence; one past the last where the stream is empty.
+    pub fn first(&self) -> u64 {
+        self.messages.first_key_value().map_or(self.last + 1, |(first, _)| *first)
+    }
+
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    pub fn messages(&self) -> impl Iterator<Item = &Message> {
+        self.messages.values()
+    }
+
+    /// Forgets all that is newer; the sequences are used again. Time does not run backwards.
+    pub fn forget_after(&mut self, last: u64) -> Vec<MessageId> {
+        if last >= self.last {
+            return Vec::new();
+        }
+        self.last = last;
+        self.messages.split_off(&(last + 1)).into_values().map(|message| message.id).collect()
+    }
+}

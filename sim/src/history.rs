@@ -1,0 +1,144 @@
+//! What happened in a run: written down where it happens, judged afterwards.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use madsim::time::TimeHandle;
+use warehouse_sink_core::{MessageId, Outcome, Timestamp};
+use warehouse_sink_jetstream_model::{Forget, Reply, Verdict};
+
+use crate::event::{Event, StoredRow};
+
+/// One process of a run: a replica from a start to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId(pub u32);
+
+/// What a process was promised to keep to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Bounds {
+    /// Messages held at most.
+    pub messages: usize,
+    /// Bytes held at most.
+    pub bytes: u64,
+    /// Open partitions at most.
+    pub open_partitions: usize,
+    /// Writes at a time at most.
+    pub writes: usize,
+    /// How long a row may wait for its first write.
+    pub flush_interval: Duration,
+    /// The consumer's ack wait.
+    pub ack_wait: Duration,
+    /// How long a stop waits for writes, and for fetchers that still have deliveries.
+    pub shutdown: Duration,
+    /// How long a stop may take, the last settlements included.
+    pub stop: Duration,
+    /// Poison is stored before it is terminated.
+    pub dead_letter: bool,
+    /// Everything that is written is remembered, so that nothing is written twice by one process.
+    pub remembers: bool,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the fields are the words of the sentence that the variant's text begins")]
+pub enum Happening {
+    /// A message was published.
+    Published { message: MessageId, event: Arc<Event> },
+    /// The stream dropped a message by its limits.
+    Dropped { message: MessageId },
+    /// The server lost a message that it had not synced.
+    LostByServer { message: MessageId },
+    /// The ack wait of a message's newest delivery, or the delay of its nak, ran out on the server.
+    AckWaitOver { message: MessageId },
+    /// A process started.
+    Started { process: ProcessId, bounds: Bounds },
+    /// A process was told to stop.
+    StopAsked { process: ProcessId },
+    /// A process came to its end by itself.
+    Ended { process: ProcessId, abandoned: u64, unsent: usize },
+    /// A process was killed.
+    Killed { process: ProcessId },
+    /// A process was frozen.
+    Paused { process: ProcessId },
+    /// A process was woken.
+    Resumed { process: ProcessId },
+    /// A process's connection broke; what was under way is lost.
+    LinkDown { process: ProcessId },
+    /// A process is connected.
+    LinkUp { process: ProcessId },
+    /// A process's connection carries nothing for a while, and loses nothing.
+    LinkStalled { process: ProcessId, until: Timestamp },
+    /// The server died.
+    ServerDown,
+    /// The server is back, and has forgotten some things.
+    ServerUp { forget: Forget },
+    /// The consumer was deleted.
+    ConsumerDeleted,
+    /// A process created the consumer.
+    ConsumerCreated { process: ProcessId },
+    /// The source gave the driver a delivery.
+    Handed { process: ProcessId, reply: Reply, bytes: u64 },
+    /// The driver told the source what became of a delivery.
+    Settling { process: ProcessId, reply: Reply, verdict: Verdict },
+    /// The server got that; `settled` is the message that it took from the pending ones.
+    Received { process: ProcessId, reply: Reply, verdict: Verdict, settled: Option<MessageId> },
+    /// The driver began to put an object.
+    PutBegun { process: ProcessId, put: u64, key: String, rows: Arc<[StoredRow]> },
+    /// A put came to its end; None where the driver gave it up.
+    PutEnded { process: ProcessId, put: u64, outcome: Option<Outcome> },
+    /// An object became durable.
+    Durable { key: String, rows: Arc<[StoredRow]>, put: u64 },
+    /// A process held more of something than ever before.
+    Held { process: ProcessId, what: &'static str, value: u64 },
+    /// From here on nothing fails.
+    Healed,
+    /// Everything is settled.
+    AtRest,
+    /// Everything should be settled and is not.
+    Stuck { unsettled: usize },
+}
+
+/// What happened, and when.
+pub type Entry = (Timestamp, Happening);
+
+/// The history of a run while it is written.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    entries: Arc<Mutex<Vec<Entry>>>,
+}
+
+impl History {
+    /// Writes down what happens now.
+    pub fn note(&self, happening: Happening) {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).push((now(), happening));
+    }
+
+    /// All that happened so far.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The simulated time since the run began.
+pub fn now() -> Timestamp {
+    Timestamp::ZERO.saturating_add(TimeHandle::current().elapsed())
+}
+
+/// A number that two histories share only if they are the same.
+pub fn digest(entries: &[Entry]) -> u64 {
+    // `DefaultHasher::new` has fixed keys, unlike a `RandomState`.
+    let mut hasher = DefaultHasher::new();
+    entries.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The history as a person reads it, a line each.
+pub fn timeline(entries: &[Entry]) -> String {
+    let mut text = String::new();
+    for (at, happening) in entries {
+        let micros = at.as_micros();
+        text.push_str(&format!("{:>5}.{:06}  {happening:?}\n", micros / 1_000_000, micros % 1_000_000));
+    }
+    text
+}

@@ -1,0 +1,162 @@
+//! Everything is bounded: messages, bytes, open partitions, writes, and the time until a row is in a write.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use warehouse_sink_core::{MessageId, Timestamp};
+use warehouse_sink_jetstream_model::Verdict;
+
+use super::Oracle;
+use super::facts::Facts;
+use crate::event::StoredRow;
+use crate::history::{Bounds, Happening, ProcessId};
+
+/// What a turn of the driver and an await may take.
+const SLACK: Duration = Duration::from_millis(300);
+
+#[derive(Default)]
+pub(super) struct HeldBounds {
+    facts: Facts,
+    processes: BTreeMap<ProcessId, Process>,
+}
+
+struct Process {
+    bounds: Bounds,
+    /// Messages that were handed in and not settled: since when, and their bytes.
+    held: BTreeMap<MessageId, (Timestamp, u64)>,
+    writes: BTreeSet<u64>,
+    /// Keys that a write of was begun.
+    tried: BTreeSet<String>,
+    /// When the process last woke, or last had all its writes running: what was due before could only begin then.
+    hindered: Timestamp,
+}
+
+impl Process {
+    fn put(&mut self, at: Timestamp, put: u64, key: &str, rows: &[StoredRow]) -> Result<bool, String> {
+        self.writes.insert(put);
+        let saturated = self.writes.len() >= self.bounds.writes;
+        let first = self.tried.insert(key.to_owned());
+        let late = rows.iter().filter(|_| first).find(|row| {
+            let due = |since: Timestamp| since.saturating_add(self.bounds.flush_interval).max(self.hindered);
+            self.held.get(&row.message).is_some_and(|(since, _)| at.since(due(*since)) > SLACK)
+        });
+        if let Some(row) = late {
+            return Err(format!("{row:?} came into a write later than the flush interval allows"));
+        }
+        if saturated {
+            self.hindered = at;
+        }
+        self.limit("writes", self.writes.len() as u64)
+    }
+
+    /// Of two messages that have had one sequence, only the newer is settled; the older leaves no trace when it is written.
+    fn hand_in(&mut self, at: Timestamp, message: MessageId, bytes: u64) {
+        let newest = MessageId { published_at: i64::MAX, ..message };
+        if self.held.range(message..=newest).any(|(other, _)| *other != message) {
+            return;
+        }
+        self.held.retain(|other, _| other.stream_sequence != message.stream_sequence || *other == message);
+        self.held.entry(message).or_insert((at, bytes));
+    }
+
+    fn limit(&self, what: &str, value: u64) -> Result<bool, String> {
+        let most = match what {
+            "messages" => self.bounds.messages as u64,
+            "bytes" => self.bounds.bytes,
+            "open partitions" => self.bounds.open_partitions as u64,
+            _ => self.bounds.writes as u64,
+        };
+        if value > most { Err(format!("{value} {what}, and at most {most} were allowed")) } else { Ok(true) }
+    }
+}
+
+impl Oracle for HeldBounds {
+    const NAME: &'static str = "bounds are held";
+
+    fn see(&mut self, at: Timestamp, happening: &Happening) -> Result<bool, String> {
+        self.facts.see(happening);
+        if let Happening::Started { process, bounds } = happening {
+            let process_is = Process {
+                bounds: bounds.clone(),
+                held: BTreeMap::new(),
+                writes: BTreeSet::new(),
+                tried: BTreeSet::new(),
+                hindered: at,
+            };
+            self.processes.insert(*process, process_is);
+            return Ok(false);
+        }
+        let Some(process) = of(happening).and_then(|process| self.processes.get_mut(&process)) else {
+            return Ok(false);
+        };
+        match happening {
+            Happening::Handed { reply, .. } => {
+                process.hand_in(at, reply.message, self.facts.bytes(reply.message));
+                process.limit("bytes", process.held.values().map(|(_, bytes)| bytes).sum())?;
+                process.limit("messages", process.held.len() as u64)
+            }
+            Happening::Settling { verdict: Verdict::Progress, .. } => Ok(false),
+            Happening::Settling { reply, .. } => {
+                process.held.remove(&reply.message);
+                Ok(false)
+            }
+            Happening::Held { what, value, .. } => process.limit(what, *value),
+            Happening::PutBegun { put, key, rows, .. } => process.put(at, *put, key, rows),
+            Happening::PutEnded { put, .. } => {
+                if process.writes.len() >= process.bounds.writes {
+                    process.hindered = at;
+                }
+                process.writes.remove(put);
+                Ok(false)
+            }
+            Happening::Resumed { .. } => {
+                process.hindered = at;
+                Ok(false)
+            }
+            _ => Ok(false),
+        }
+    }
+}
+
+fn of(happening: &Happening) -> Option<ProcessId> {
+    match happening {
+        Happening::Handed { process, .. }
+        | Happening::Settling { process, .. }
+        | Happening::Held { process, .. }
+        | Happening::PutBegun { process, .. }
+        | Happening::PutEnded { process, .. }
+        | Happening::Resumed { process } => Some(*process),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::made_up::*;
+    use super::*;
+
+    fn held(what: &'static str, value: u64) -> Happening {
+        Happening::Held { process: ProcessId(0), what, value }
+    }
+
+    #[test]
+    fn at_most_the_limit_is_right() {
+        assert_eq!(judged::<HeldBounds>(&[start(0), handed(0, 1), held("writes", 2)]), Ok(2));
+    }
+
+    #[test]
+    fn more_is_wrong() {
+        for what in ["messages", "bytes", "open partitions", "writes"] {
+            assert!(judged::<HeldBounds>(&[start(0), held(what, 10_000)]).is_err(), "{what}");
+        }
+        let many: Vec<_> = std::iter::once(start(0)).chain((1..=5).map(|sequence| handed(0, sequence))).collect();
+        assert!(judged::<HeldBounds>(&many).is_err());
+    }
+
+    #[test]
+    fn a_row_is_in_a_write_within_the_flush_interval() {
+        let put = |seconds| [(0, start(0)), (0, handed(0, 1)), (seconds, put_begun(0, &[(1, 2)]))];
+        assert!(judged_at::<HeldBounds>(&put(1)).is_ok());
+        assert!(judged_at::<HeldBounds>(&put(3)).is_err());
+    }
+}

@@ -1,0 +1,73 @@
+//! What several oracles have to know: what was published, what is durable, and what is not to be expected.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use warehouse_sink_core::{Destination, MessageId};
+use warehouse_sink_jetstream_model::Reply;
+
+use crate::event::{Event, EventRow};
+use crate::history::{Happening, ProcessId};
+
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    published: BTreeMap<MessageId, Arc<Event>>,
+    durable: BTreeSet<(MessageId, u32)>,
+    /// The place in the history at which a process was first handed a message.
+    handed: BTreeMap<(ProcessId, MessageId), u64>,
+    /// The place at which a process last settled a delivery.
+    settled: BTreeMap<(ProcessId, Reply), u64>,
+    place: u64,
+    dead_letter: bool,
+}
+
+impl Facts {
+    pub fn see(&mut self, happening: &Happening) {
+        self.place += 1;
+        match happening {
+            Happening::Published { message, event } => {
+                self.published.insert(*message, event.clone());
+            }
+            Happening::Started { bounds, .. } => self.dead_letter = bounds.dead_letter,
+            Happening::Durable { rows, .. } => self.durable.extend(rows.iter().map(|row| (row.message, row.index))),
+            Happening::Handed { process, reply, .. } => {
+                self.handed.entry((*process, reply.message)).or_insert(self.place);
+            }
+            Happening::Settling { process, reply, .. } => {
+                self.settled.insert((*process, *reply), self.place);
+            }
+            _ => {}
+        }
+    }
+
+    pub fn event(&self, message: MessageId) -> Option<&Arc<Event>> {
+        self.published.get(&message)
+    }
+
+    /// The first of a message's rows that has to be durable and is not.
+    pub fn missing(&self, message: MessageId) -> Option<u32> {
+        self.not_durable(message).map(|(index, _)| index).next()
+    }
+
+    /// The bytes of a message's rows that have to be durable and are not: the least that holding it takes.
+    pub fn bytes(&self, message: MessageId) -> u64 {
+        self.not_durable(message).map(|(_, row)| u64::from(row.padding)).sum()
+    }
+
+    fn not_durable(&self, message: MessageId) -> impl Iterator<Item = (u32, &EventRow)> {
+        let wanted = |row: &EventRow| self.dead_letter || row.destination != Destination::DeadLetter;
+        let rows = self.published.get(&message).into_iter().flat_map(|event| (0..).zip(&event.rows));
+        rows.filter(move |(index, row)| wanted(row) && !self.durable.contains(&(message, *index)))
+    }
+
+    /// Whether a process had already been handed a message when it settled a delivery. What it was handed only afterwards, while the
+    /// settlement was on its way, it could not take into account.
+    pub fn knew(&self, process: ProcessId, message: MessageId, reply: &Reply) -> bool {
+        let settled = self.settled.get(&(process, *reply)).copied().unwrap_or(u64::MAX);
+        self.handed.get(&(process, message)).is_some_and(|handed| *handed < settled)
+    }
+
+    pub fn messages(&self) -> impl Iterator<Item = MessageId> {
+        self.published.keys().copied()
+    }
+}

@@ -1,0 +1,105 @@
+//! A delivery that a process holds is kept alive, or given back, before its ack wait ends: as long as the process runs and its
+//! connection carries.
+
+use std::collections::BTreeMap;
+
+use warehouse_sink_core::{MessageId, Timestamp};
+use warehouse_sink_jetstream_model::Verdict;
+
+use super::Oracle;
+use crate::history::{Bounds, Happening, ProcessId};
+
+#[derive(Default)]
+pub(super) struct KeptAlive {
+    processes: BTreeMap<ProcessId, Process>,
+    /// Who has the newest delivery of a message, and since when.
+    holders: BTreeMap<MessageId, (ProcessId, Timestamp)>,
+}
+
+struct Process {
+    bounds: Bounds,
+    /// Since when nothing has disturbed it, but for what still does.
+    calm_since: Timestamp,
+    paused: bool,
+    connected: bool,
+}
+
+impl KeptAlive {
+    fn disturb(&mut self, process: ProcessId, until: Timestamp, change: impl FnOnce(&mut Process)) {
+        if let Some(process) = self.processes.get_mut(&process) {
+            process.calm_since = process.calm_since.max(until);
+            change(process);
+        }
+    }
+
+    fn over(&self, at: Timestamp, message: MessageId) -> Result<bool, String> {
+        let Some((holder, since)) = self.holders.get(&message) else { return Ok(false) };
+        let Some(process) = self.processes.get(holder) else { return Ok(false) };
+        let calm = process.connected && !process.paused;
+        if !calm || at.since(process.calm_since.max(*since)) < process.bounds.ack_wait {
+            return Ok(false);
+        }
+        Err(format!("{holder:?} holds {message:?}, and let its ack wait run out"))
+    }
+}
+
+impl Oracle for KeptAlive {
+    const NAME: &'static str = "kept alive";
+
+    fn see(&mut self, at: Timestamp, happening: &Happening) -> Result<bool, String> {
+        match happening {
+            Happening::Started { process, bounds } => {
+                self.processes.insert(
+                    *process,
+                    Process { bounds: bounds.clone(), calm_since: at, paused: false, connected: true },
+                );
+            }
+            Happening::Paused { process } => self.disturb(*process, at, |process| process.paused = true),
+            Happening::Resumed { process } => self.disturb(*process, at, |process| process.paused = false),
+            Happening::LinkDown { process } => self.disturb(*process, at, |process| process.connected = false),
+            Happening::LinkUp { process } => self.disturb(*process, at, |process| process.connected = true),
+            Happening::LinkStalled { process, until } => self.disturb(*process, *until, |_| {}),
+            Happening::Killed { process } | Happening::Ended { process, .. } => {
+                self.processes.remove(process);
+            }
+            Happening::Handed { process, reply, .. } => {
+                self.holders.insert(reply.message, (*process, at));
+            }
+            Happening::Settling { verdict: Verdict::Progress, .. } => return Ok(true),
+            Happening::Settling { reply, .. } => {
+                self.holders.remove(&reply.message);
+            }
+            // The nak of a process that had an earlier delivery takes the message from the one that has it now.
+            Happening::Received { process, reply, verdict: Verdict::Nak(_), .. }
+                if self.holders.get(&reply.message).is_some_and(|(holder, _)| holder != process) =>
+            {
+                self.holders.remove(&reply.message);
+            }
+            Happening::ConsumerDeleted => self.holders.clear(),
+            Happening::AckWaitOver { message } => return self.over(at, *message),
+            _ => {}
+        }
+        Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::made_up::*;
+    use super::*;
+
+    #[test]
+    fn an_ack_wait_that_runs_out_in_calm_is_wrong() {
+        let over = [(0, start(0)), (0, handed(0, 1)), (9, ack_wait_over(1))];
+        assert!(judged_at::<KeptAlive>(&over).is_err());
+    }
+
+    #[test]
+    fn it_may_run_out_where_the_process_could_not_help_it() {
+        let paused =
+            [(0, start(0)), (0, handed(0, 1)), (1, Happening::Paused { process: ProcessId(0) }), (9, ack_wait_over(1))];
+        assert!(judged_at::<KeptAlive>(&paused).is_ok());
+        let settled = [(0, start(0)), (0, handed(0, 1)), (1, settling(0, 1, Verdict::Ack)), (9, ack_wait_over(1))];
+        assert!(judged_at::<KeptAlive>(&settled).is_ok());
+    }
+}

@@ -1,0 +1,177 @@
+//! What a seed draws first: which faults exist at all, and the settings of everything.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use warehouse_sink_core::{Backoff, Config};
+use warehouse_sink_jetstream_model::{ConsumerConfig, Start, StreamConfig};
+
+/// The largest message with everything around it, in bytes.
+pub const MAX_MESSAGE: u64 = 1100;
+
+/// The settings of one run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The seed that they were drawn from.
+    pub seed: u64,
+    /// How many replicas share the consumer.
+    pub replicas: usize,
+    /// The machine's configuration; each process has a jitter of its own.
+    pub machine: Config,
+    /// Fetchers of each process.
+    pub workers: usize,
+    /// Messages of a pull request.
+    pub fetch_batch: usize,
+    /// One attempt's time.
+    pub write_timeout: Duration,
+    /// A shutdown's time.
+    pub shutdown_timeout: Duration,
+    /// The stream's limits.
+    pub stream: StreamConfig,
+    /// The consumer as it is created.
+    pub consumer: ConsumerConfig,
+    /// How many messages are published.
+    pub messages: u64,
+    /// How long the phase of faults is.
+    pub faults_for: Duration,
+    /// A message takes between half of this and the whole to cross a link.
+    pub latency: Duration,
+    /// The share of messages, in percent, that are poison.
+    pub poison: u8,
+    /// The share of messages, in percent, that hold several rows or none.
+    pub many_rows: u8,
+    /// How many partitions there are.
+    pub partitions: u8,
+    /// How the store fails.
+    pub store: StoreSettings,
+    /// How often faults of each kind come.
+    pub faults: FaultSettings,
+}
+
+/// How often the store fails in each way, in percent of puts.
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "the names are those of `store::Fate`")]
+pub struct StoreSettings {
+    pub refused: u8,
+    pub denied: u8,
+    pub slow: u8,
+    pub lost_before: u8,
+    pub lost_after: u8,
+    pub late: u8,
+    pub silent: u8,
+}
+
+/// How many faults of each kind a run has.
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "the names are those of `fault::Fault`")]
+pub struct FaultSettings {
+    pub kills: u32,
+    pub kills_at_call: u32,
+    pub pauses: u32,
+    pub stops: u32,
+    pub cuts: u32,
+    pub stalls: u32,
+    pub server_restarts: u32,
+    pub forgets: bool,
+    pub loses_tail: bool,
+    pub consumer_deletes: u32,
+    pub store_outages: u32,
+}
+
+impl Settings {
+    /// What this seed draws.
+    pub fn draw(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed ^ 0x5e77_1e55);
+        let rng = &mut rng;
+        let machine = machine(rng, seed);
+        let replicas = 1 + usize::from(rng.bool()) + usize::from(rng.u8(..4) == 0);
+        let ack_pending = rng.bool().then(|| machine.max_messages * replicas + rng.usize(0..8));
+        Settings {
+            seed,
+            replicas,
+            workers: 1 + rng.usize(..3),
+            fetch_batch: 1 + rng.usize(..16),
+            write_timeout: millis(rng, 500, 4_000),
+            shutdown_timeout: millis(rng, 200, 8_000),
+            stream: StreamConfig { max_messages: (rng.u8(..12) == 0).then(|| rng.usize(20..60)) },
+            consumer: ConsumerConfig {
+                ack_wait: machine.ack_wait,
+                max_ack_pending: ack_pending,
+                max_deliver: None,
+                start: Start::All,
+            },
+            messages: rng.u64(20..100),
+            faults_for: millis(rng, 8_000, 30_000),
+            latency: Duration::from_micros(rng.u64(400..30_000)),
+            poison: if rng.bool() { rng.u8(1..20) } else { 0 },
+            many_rows: if rng.bool() { rng.u8(5..50) } else { 0 },
+            partitions: rng.u8(1..6),
+            store: store(rng),
+            faults: faults(rng),
+            machine,
+        }
+    }
+}
+
+fn millis(rng: &mut Rng, from: u64, to: u64) -> Duration {
+    Duration::from_millis(rng.u64(from..to))
+}
+
+fn machine(rng: &mut Rng, seed: u64) -> Config {
+    let max_batch_rows = 1 + rng.usize(..12);
+    let max_batch_bytes = rng.u64(60..1500);
+    Config {
+        stream: "EVENTS".to_owned(),
+        max_batch_rows,
+        max_batch_bytes,
+        flush_interval: millis(rng, 200, 6_000),
+        max_messages: 2 * max_batch_rows + rng.usize(..20),
+        max_bytes: (2 * max_batch_bytes).max(MAX_MESSAGE) + rng.u64(..2000),
+        max_open_partitions: 1 + rng.usize(..5),
+        max_concurrent_writes: 1 + rng.usize(..3),
+        max_write_attempts: 1 + rng.u32(..4),
+        retry: Backoff { initial: millis(rng, 50, 500), max: millis(rng, 500, 3_000) },
+        nak: Backoff { initial: millis(rng, 100, 1_000), max: millis(rng, 1_000, 8_000) },
+        ack_wait: millis(rng, 1_000, 8_000),
+        dead_letter: rng.u8(..4) > 0,
+        max_remembered: if rng.u8(..8) == 0 { rng.usize(..10) } else { 100_000 },
+        jitter_seed: seed,
+    }
+}
+
+/// Half of the runs have no fault of a given kind: one kind can hide another.
+fn share(rng: &mut Rng, most: u8) -> u8 {
+    if rng.bool() { rng.u8(1..=most) } else { 0 }
+}
+
+fn count(rng: &mut Rng, most: u32) -> u32 {
+    if rng.bool() { rng.u32(1..=most) } else { 0 }
+}
+
+fn store(rng: &mut Rng) -> StoreSettings {
+    StoreSettings {
+        refused: share(rng, 30),
+        denied: share(rng, 5),
+        slow: share(rng, 30),
+        lost_before: share(rng, 10),
+        lost_after: share(rng, 10),
+        late: share(rng, 10),
+        silent: share(rng, 5),
+    }
+}
+
+fn faults(rng: &mut Rng) -> FaultSettings {
+    FaultSettings {
+        kills: count(rng, 3),
+        kills_at_call: count(rng, 3),
+        pauses: count(rng, 2),
+        stops: count(rng, 3),
+        cuts: count(rng, 3),
+        stalls: count(rng, 2),
+        server_restarts: count(rng, 2),
+        forgets: rng.bool(),
+        loses_tail: rng.bool(),
+        consumer_deletes: count(rng, 2),
+        store_outages: count(rng, 2),
+    }
+}

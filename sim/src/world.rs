@@ -1,0 +1,322 @@
+//! One run: everything is started, faults come by the plan, then nothing fails any more and everything must come to rest.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use madsim::runtime::{Handle, NodeHandle, Runtime};
+use tokio::sync::{mpsc, watch};
+use warehouse_sink_core::{Destination, Timestamp};
+
+use crate::event::{Event, EventRow};
+use crate::fault::{Call, Fault, Plan};
+use crate::history::{Entry, Happening, History, ProcessId, now};
+use crate::network::Network;
+use crate::process::{Process, Trap};
+use crate::sabotage::Sabotage;
+use crate::settings::Settings;
+use crate::store::Bucket;
+
+/// Runs a world on a thread of its own; gives what happened.
+///
+/// # Panics
+///
+/// When the code under test panics.
+pub fn run(settings: &Settings, plan: &Plan, sabotage: &Sabotage) -> Vec<Entry> {
+    let (settings, plan, sabotage) = (settings.clone(), plan.clone(), *sabotage);
+    let thread = std::thread::spawn(move || {
+        let runtime = Runtime::with_seed_and_config(settings.seed, madsim::Config::default());
+        runtime.block_on(async move { World::new(settings, sabotage).run(plan).await })
+    });
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+struct World {
+    settings: Arc<Settings>,
+    sabotage: Sabotage,
+    history: History,
+    network: Arc<Network>,
+    bucket: Arc<Bucket>,
+    replicas: Vec<Replica>,
+    next_process: u32,
+    sprung: (mpsc::UnboundedSender<ProcessId>, mpsc::UnboundedReceiver<ProcessId>),
+    /// Things that are to be done later: a start, a wake-up, a link that heals.
+    later: BTreeMap<(Timestamp, u64), Later>,
+    next_later: u64,
+}
+
+/// A place that a process runs in, one after another.
+#[derive(Default)]
+struct Replica {
+    running: Option<Running>,
+}
+
+struct Running {
+    id: ProcessId,
+    node: NodeHandle,
+    stop: watch::Sender<bool>,
+    trap: Trap,
+    ended: watch::Receiver<bool>,
+    paused: bool,
+    /// How long the replica stays down once the process has ended.
+    down: Duration,
+}
+
+enum Later {
+    Start(usize),
+    Resume(ProcessId),
+    Uncut(ProcessId),
+}
+
+/// How often the world looks for processes that ended and a server that has something to sync.
+const TURN: Duration = Duration::from_millis(50);
+
+impl World {
+    fn new(settings: Settings, sabotage: Sabotage) -> Self {
+        let history = History::default();
+        let network = Network::new(settings.stream.clone(), settings.latency, settings.seed, history.clone());
+        let (bucket, work) = Bucket::new(settings.store.clone(), settings.seed, history.clone());
+        tokio::spawn(network.clone().carry());
+        tokio::spawn(work.work());
+        let replicas = (0..settings.replicas).map(|_| Replica::default()).collect();
+        World {
+            settings: Arc::new(settings),
+            sabotage,
+            history,
+            network,
+            bucket,
+            replicas,
+            next_process: 0,
+            sprung: mpsc::unbounded_channel(),
+            later: BTreeMap::new(),
+            next_later: 0,
+        }
+    }
+
+    async fn run(mut self, plan: Plan) -> Vec<Entry> {
+        (0..self.replicas.len()).for_each(|replica| self.start(replica));
+        let publisher = tokio::spawn(publish(self.network.clone(), self.settings.clone()));
+        let mut plan = plan.into_iter().peekable();
+        let end = Timestamp::ZERO.saturating_add(self.settings.faults_for);
+        let mut rng = Rng::with_seed(self.settings.seed ^ 0x5_1c);
+        while now() < end {
+            while let Some((_, fault)) = plan.next_if(|(at, _)| *at <= now()) {
+                self.inflict(fault);
+            }
+            if rng.u8(..60) == 0 {
+                self.network.sync();
+            }
+            self.turn();
+            tokio::time::sleep(TURN).await;
+        }
+        let _ = publisher.await;
+        self.heal();
+        self.come_to_rest().await;
+        self.stop_all().await;
+        self.history.entries()
+    }
+
+    /// Does what is due, kills what has walked into a trap, and notices what has ended.
+    fn turn(&mut self) {
+        while let Ok(process) = self.sprung.1.try_recv() {
+            let place = self.replicas.iter().position(|replica| replica.is(process));
+            if let Some(place) = place {
+                self.kill(place, self.replicas[place].running.as_ref().map_or(Duration::ZERO, |running| running.down));
+            }
+        }
+        while let Some(first) = self.later.first_entry().filter(|first| first.key().0 <= now()) {
+            match first.remove() {
+                Later::Start(replica) => self.start(replica),
+                Later::Resume(process) => self.resume(process),
+                Later::Uncut(process) => self.network.uncut(process),
+            }
+        }
+        for place in 0..self.replicas.len() {
+            let ended = self.replicas[place].running.take_if(|running| *running.ended.borrow());
+            if let Some(running) = ended {
+                self.after(running.down, Later::Start(place));
+            }
+        }
+    }
+
+    fn after(&mut self, delay: Duration, later: Later) {
+        self.later.insert((now().saturating_add(delay), self.next_later), later);
+        self.next_later += 1;
+    }
+
+    fn start(&mut self, place: usize) {
+        if self.replicas[place].running.is_some() {
+            return;
+        }
+        let id = ProcessId(self.next_process);
+        self.next_process += 1;
+        let trap = Trap::new(id, self.sprung.0.clone());
+        let process = Process {
+            id,
+            settings: self.settings.clone(),
+            network: self.network.clone(),
+            bucket: self.bucket.clone(),
+            history: self.history.clone(),
+            trap: trap.clone(),
+            sabotage: self.sabotage,
+        };
+        let (stop, stopped) = watch::channel(false);
+        let (end, ended) = watch::channel(false);
+        let node = Handle::current().create_node().build();
+        node.spawn(async move {
+            process.run(stopped).await;
+            // The world looks at it in its next turn.
+            let _ = end.send(true);
+        });
+        self.replicas[place].running =
+            Some(Running { id, node, stop, trap, ended, paused: false, down: Duration::ZERO });
+    }
+
+    fn kill(&mut self, place: usize, down: Duration) {
+        let Some(running) = self.replicas[place].running.take() else { return };
+        if !*running.ended.borrow() {
+            self.history.note(Happening::Killed { process: running.id });
+        }
+        // First the link: what the dying process does in its last turn reaches nobody.
+        self.network.close(running.id);
+        Handle::current().kill(running.node.id());
+        self.after(down, Later::Start(place));
+    }
+
+    fn resume(&mut self, process: ProcessId) {
+        let running = self.replicas.iter_mut().filter_map(|replica| replica.running.as_mut());
+        if let Some(running) = running.into_iter().find(|running| running.id == process && running.paused) {
+            running.paused = false;
+            self.history.note(Happening::Resumed { process });
+            Handle::current().resume(running.node.id());
+        }
+    }
+
+    fn inflict(&mut self, fault: Fault) {
+        match fault {
+            Fault::Kill { replica, down } => self.kill(replica, down),
+            Fault::ServerRestart { down, forget } => self.network.restart_server(down, forget),
+            Fault::DeleteConsumer => self.network.delete_consumer(),
+            Fault::StoreOutage { outage } => self.bucket.outage(outage),
+            Fault::KillAtCall { replica, call, nth, down } => self.set_trap(replica, call, nth, down),
+            Fault::Stop { replica, down } => self.ask_to_stop(replica, down),
+            Fault::Pause { replica, pause } => self.pause(replica, pause),
+            Fault::Cut { replica, down } => {
+                if let Some(id) = self.replicas[replica].id() {
+                    self.network.cut(id);
+                    self.after(down, Later::Uncut(id));
+                }
+            }
+            Fault::Stall { replica, stall } => {
+                if let Some(id) = self.replicas[replica].id() {
+                    self.network.stall(id, stall);
+                }
+            }
+        }
+    }
+
+    fn set_trap(&mut self, replica: usize, call: Call, nth: u32, down: Duration) {
+        if let Some(running) = &mut self.replicas[replica].running {
+            running.down = down;
+            running.trap.set(call, nth);
+        }
+    }
+
+    fn ask_to_stop(&mut self, replica: usize, down: Duration) {
+        if let Some(running) = self.replicas[replica].running.as_mut().filter(|running| !*running.stop.borrow()) {
+            running.down = down;
+            self.history.note(Happening::StopAsked { process: running.id });
+            let _ = running.stop.send(true);
+        }
+    }
+
+    fn pause(&mut self, replica: usize, pause: Duration) {
+        if let Some(running) = self.replicas[replica].running.as_mut().filter(|running| !running.paused) {
+            running.paused = true;
+            let id = running.id;
+            self.history.note(Happening::Paused { process: id });
+            Handle::current().pause(running.node.id());
+            self.after(pause, Later::Resume(id));
+        }
+    }
+
+    fn heal(&mut self) {
+        self.history.note(Happening::Healed);
+        self.bucket.heal();
+        for place in 0..self.replicas.len() {
+            if let Some(id) = self.replicas[place].id() {
+                self.network.uncut(id);
+                self.resume(id);
+            }
+        }
+    }
+
+    /// Waits until everything is settled, as long as that may take.
+    async fn come_to_rest(&mut self) {
+        let end = now().saturating_add(time_to_rest(&self.settings));
+        loop {
+            self.turn();
+            tokio::time::sleep(TURN).await;
+            let unsettled = self.network.unsettled();
+            if unsettled == 0 {
+                return self.history.note(Happening::AtRest);
+            }
+            if now() > end {
+                return self.history.note(Happening::Stuck { unsettled });
+            }
+        }
+    }
+
+    async fn stop_all(&mut self) {
+        self.later.clear();
+        (0..self.replicas.len()).for_each(|replica| self.ask_to_stop(replica, Duration::from_secs(3600)));
+        let end = now().saturating_add(self.settings.shutdown_timeout + Duration::from_secs(10));
+        while now() < end && self.replicas.iter().any(|replica| replica.running.is_some()) {
+            self.turn();
+            tokio::time::sleep(TURN).await;
+        }
+    }
+}
+
+impl Replica {
+    fn id(&self) -> Option<ProcessId> {
+        self.running.as_ref().map(|running| running.id)
+    }
+
+    fn is(&self, process: ProcessId) -> bool {
+        self.id() == Some(process)
+    }
+}
+
+/// The longest that a message may take once nothing fails: all that waits ends, then it is fetched, held, and written, and
+/// with little room that takes several rounds.
+fn time_to_rest(settings: &Settings) -> Duration {
+    let machine = &settings.machine;
+    let round = machine.flush_interval + machine.nak.max + machine.retry.max + machine.ack_wait * 2;
+    let waits = round + settings.write_timeout + settings.shutdown_timeout + Duration::from_secs(30);
+    let rounds = 2 + settings.messages as u32 / machine.max_messages as u32;
+    waits + (machine.flush_interval + Duration::from_secs(1)) * rounds
+}
+
+async fn publish(network: Arc<Network>, settings: Arc<Settings>) {
+    let mut rng = Rng::with_seed(settings.seed ^ 0x0b11_5e55);
+    let pace = settings.faults_for.as_micros() as u64 / settings.messages;
+    for number in 1..=settings.messages {
+        network.publish(draw_event(&mut rng, number, &settings));
+        // In bursts as often as evenly.
+        if rng.u8(..4) > 0 {
+            tokio::time::sleep(Duration::from_micros(rng.u64(..pace))).await;
+        }
+    }
+}
+
+fn draw_event(rng: &mut Rng, number: u64, settings: &Settings) -> Event {
+    let rows = if rng.u8(..100) < settings.many_rows { rng.usize(..4) } else { 1 };
+    let rows = (0..rows).map(|_| {
+        let poison = rng.u8(..100) < settings.poison;
+        let partition = Destination::Partition(rng.u8(..settings.partitions));
+        EventRow { destination: if poison { Destination::DeadLetter } else { partition }, padding: rng.u8(..120) }
+    });
+    Event { number, rows: rows.collect() }
+}

@@ -1,0 +1,47 @@
+//! The same seed gives the same history, byte for byte, in another process: without that nothing else here means much.
+
+#![allow(missing_docs, reason = "a test has no users")]
+#![cfg(madsim)]
+
+use std::process::Command;
+
+use warehouse_sink_sim::fault;
+use warehouse_sink_sim::history::timeline;
+use warehouse_sink_sim::sabotage::Sabotage;
+use warehouse_sink_sim::settings::Settings;
+use warehouse_sink_sim::world;
+
+const SEEDS: u64 = 30;
+/// Set in the child processes: where to write the histories.
+const OUTPUT: &str = "WAREHOUSE_SINK_SIM_HISTORIES";
+
+#[test]
+fn the_same_seed_gives_the_same_history_in_two_processes() {
+    let folder = std::env::temp_dir().join(format!("warehouse-sink-sim-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let histories = ["one", "two"].map(|name| {
+        let file = folder.join(name);
+        let test = std::env::current_exe().unwrap();
+        let child = Command::new(test).args(["--exact", "write_histories", "--nocapture"]).env(OUTPUT, &file).output();
+        assert!(child.unwrap().status.success());
+        std::fs::read_to_string(file).unwrap()
+    });
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(histories[0].len() > 100_000, "the histories are {} bytes long", histories[0].len());
+    let mut lines = histories[0].lines().zip(histories[1].lines());
+    let first_difference = lines.find(|(one, two)| one != two);
+    assert_eq!(first_difference, None);
+    assert_eq!(histories[0].len(), histories[1].len());
+}
+
+/// What each of the two processes does; nothing in an ordinary run.
+#[test]
+fn write_histories() {
+    let Some(file) = std::env::var_os(OUTPUT) else { return };
+    let run = |seed| {
+        let settings = Settings::draw(seed);
+        timeline(&world::run(&settings, &fault::draw(&settings), &Sabotage::None))
+    };
+    let histories: String = (0..SEEDS).map(run).collect();
+    std::fs::write(file, histories).unwrap();
+}
