@@ -61,6 +61,10 @@ impl<T: Store, E: Encode> Writer<T, E> {
         let count = rows.len() as u64;
         self.metrics.batch_rows.record(count as f64);
         let encoder = self.encoder.clone();
+        #[cfg_attr(
+            madsim,
+            expect(deprecated, reason = "the simulator has one thread: encoding is a task like any other there")
+        )]
         let encoding = tokio::task::spawn_blocking(move || encoder.encode(&destination, &rows));
         let task = encoding.abort_handle();
         self.running.push(Box::pin(async move {

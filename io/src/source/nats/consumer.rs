@@ -1,6 +1,7 @@
 //! The durable consumer: found, reviewed, created when it is missing.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, Info, pull};
@@ -56,18 +57,22 @@ pub(super) struct Limits {
 pub(super) struct Floor {
     /// When the stream was created, in seconds and nanoseconds since the Unix epoch: a stream that was made anew counts from 1 again.
     stream_created: i128,
+    /// The connection on which it was read. A server that lost its tail was restarted, which costs the connection; once others have
+    /// filled the stream up again, nothing else would show that the floor stands among messages that were never delivered.
+    connection: u64,
     sequence: u64,
 }
 
 impl Inner {
     /// Finds the consumer, or creates it.
     pub(super) async fn find_or_create(&self) -> Result<Attachment, AttachError> {
+        let connection = *self.connections.borrow();
         let stream = self.stream().await?;
         let (info, created) = match self.find(&stream).await? {
             Some(info) => (info, false),
             None => self.create(&stream).await?,
         };
-        self.note_floor_of(&info, &stream);
+        self.note_floor(&info, &stream, connection);
         let attachment = self.accept(&info, created)?;
         let ack_wait = attachment.attached.ack_wait;
         tracing::info!(
@@ -92,8 +97,8 @@ impl Inner {
     }
 
     /// Has the consumer looked for before the next pull.
-    pub(super) async fn detach(&self) {
-        *self.attachment.lock().await = None;
+    pub(super) fn detach(&self) {
+        self.detached.store(true, Ordering::Relaxed);
     }
 
     fn accept(&self, info: &Info, created: bool) -> Result<Attachment, AttachError> {
@@ -150,6 +155,7 @@ impl Inner {
         match &*floor {
             Some(floor)
                 if floor.stream_created == created(stream)
+                    && floor.connection == *self.connections.borrow()
                     && floor.sequence > 0
                     && floor.sequence <= info.state.last_sequence =>
             {
@@ -160,14 +166,16 @@ impl Inner {
     }
 
     pub(super) async fn consumer_info(&self) -> Result<Info, SourceError> {
+        let connection = *self.connections.borrow();
         let stream = self.stream().await?;
         let info = self.find(&stream).await?.ok_or_else(|| SourceError::new("the consumer is gone"))?;
-        self.note_floor_of(&info, &stream);
+        self.note_floor(&info, &stream, connection);
         Ok(info)
     }
 
-    fn note_floor_of(&self, info: &Info, stream: &Stream) {
-        let floor = Floor { stream_created: created(stream), sequence: info.ack_floor.stream_sequence };
+    /// `connection` is the one from before the server was asked.
+    fn note_floor(&self, info: &Info, stream: &Stream, connection: u64) {
+        let floor = Floor { stream_created: created(stream), connection, sequence: info.ack_floor.stream_sequence };
         *self.floor.lock().unwrap_or_else(PoisonError::into_inner) = Some(floor);
     }
 

@@ -12,6 +12,7 @@ mod message;
 mod pull;
 mod review;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -80,6 +81,9 @@ struct Inner {
     connections: watch::Receiver<u64>,
     /// None while the consumer has to be looked for. Held across the look, so that one fetcher looks for all.
     attachment: tokio::sync::Mutex<Option<Attachment>>,
+    /// Set by a pull that was cut: the consumer has to be looked for before the next one. Not the lock itself, for which a pull
+    /// would have to wait with messages in its hands.
+    detached: AtomicBool,
     /// The last ack floor seen: where a consumer starts that has to be created anew.
     floor: Mutex<Option<Floor>>,
     /// The ack wait that the machine paces its progress acks by, once it was told one.
@@ -109,6 +113,7 @@ impl NatsSource {
             jetstream,
             connections,
             attachment: tokio::sync::Mutex::new(None),
+            detached: AtomicBool::new(false),
             floor: Mutex::new(None),
             served_ack_wait: Mutex::new(None),
             health,
@@ -201,6 +206,9 @@ impl Source for NatsSource {
     async fn pull(&self, limit: Capacity) -> Result<NatsPull, SourceError> {
         let limits = {
             let mut attachment = self.inner.attachment.lock().await;
+            if self.inner.detached.swap(false, Ordering::Relaxed) {
+                *attachment = None;
+            }
             match &*attachment {
                 Some(found) => found.limits,
                 None => {

@@ -193,7 +193,7 @@ impl Pull for NatsPull {
                 Answer::End => self.ended = true,
                 Answer::Cut(error) => {
                     self.ended = true;
-                    self.inner.detach().await;
+                    self.inner.detach();
                     return Some(Err(error));
                 }
             }
@@ -205,7 +205,7 @@ impl Pull for NatsPull {
             // The messages count first; the fetcher pulls again and hears of what is wrong then.
             tracing::debug!(error = error.chain(), "a pull request was cut after it had brought messages");
             self.ended = true;
-            self.inner.detach().await;
+            self.inner.detach();
         }
         Some(Ok(messages))
     }
