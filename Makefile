@@ -10,11 +10,11 @@ demo: ## run the sink against a real NATS server with 200,000 events, and look a
 	@demo/run
 
 test: tools ## run all tests, against real servers where it matters
-	cargo test --workspace --locked
+	cargo test --locked
 
 lint: ## check formatting, and clippy without warnings
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --all-targets --locked -- -D warnings
 
 tools: ## install the pinned test servers and readers into .tools/
 	@tools/install
