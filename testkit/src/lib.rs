@@ -16,6 +16,7 @@
 
 #![allow(clippy::panic, reason = "a harness reports by panicking, as assertions do")]
 
+mod check;
 mod disk;
 pub mod http;
 mod metrics;
@@ -33,6 +34,7 @@ mod tools;
 pub mod verify;
 mod wait;
 
+pub use check::{Ended, check};
 pub use disk::SmallDisk;
 pub use metrics::Metrics;
 pub use nats::{ConsumerState, NatsServer, StreamState};

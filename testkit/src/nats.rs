@@ -50,6 +50,10 @@ pub struct ConsumerState {
     pub ack_floor: u64,
     /// The stream sequence of the newest delivery.
     pub delivered: u64,
+    /// Deliveries so far, repeated ones included.
+    pub deliveries: u64,
+    /// Pull requests that wait for messages.
+    pub waiting: u64,
 }
 
 impl NatsServer {
@@ -196,7 +200,35 @@ impl NatsServer {
             redelivered: count(&info["num_redelivered"]),
             ack_floor: count(&info["ack_floor"]["stream_seq"]),
             delivered: count(&info["delivered"]["stream_seq"]),
+            deliveries: count(&info["delivered"]["consumer_seq"]),
+            waiting: count(&info["num_waiting"]),
         })
+    }
+
+    /// Waits until a message that is delivered now, to a consumer of this ack wait that doesn't settle it, was delivered
+    /// again: by then the server has delivered again what any other consumer of the same ack wait has let lie.
+    ///
+    /// # Panics
+    ///
+    /// When that takes ten seconds more than the ack wait, or no message has the subject.
+    #[track_caller]
+    pub fn outwait(&self, stream: &str, subject: &str, ack_wait: Duration) {
+        const CONTROL: &str = "control";
+        let config = json!({ "stream_name": stream, "config": {
+            "durable_name": CONTROL, "ack_policy": "explicit", "deliver_policy": "last", "filter_subject": subject,
+            "ack_wait": u64::try_from(ack_wait.as_nanos()).unwrap_or(u64::MAX),
+        }});
+        self.call(&format!("CONSUMER.DURABLE.CREATE.{stream}.{CONTROL}"), &config);
+        wait_for(ack_wait + Duration::from_secs(10), "a message to be delivered again", || {
+            // What is answered is the message or that there is none, neither of which is JSON.
+            let _ =
+                self.client().jetstream(&format!("CONSUMER.MSG.NEXT.{stream}.{CONTROL}"), &json!({ "no_wait": true }));
+            match self.consumer(stream, CONTROL) {
+                Some(state) if state.deliveries > 1 => Ok(()),
+                state => Err(format!("{state:?}")),
+            }
+        });
+        self.delete_consumer(stream, CONTROL);
     }
 
     /// What the server has logged.
