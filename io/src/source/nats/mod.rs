@@ -187,15 +187,6 @@ impl NatsSource {
             tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
-
-    /// The server's answer to a ping.
-    ///
-    /// # Errors
-    ///
-    /// The connection is down.
-    pub async fn ping(&self) -> Result<(), SourceError> {
-        self.flush().await
-    }
 }
 
 impl Source for NatsSource {
@@ -233,8 +224,11 @@ impl Source for NatsSource {
     }
 
     async fn flush(&self) -> Result<(), SourceError> {
-        let flushed = self.inner.client.flush().await;
-        flushed.map_err(|error| SourceError::caused_by("could not reach the NATS server", error))
+        // An answer to anything shows that the server has read all that was sent before it on this connection. The client's own
+        // flush waits for the socket alone.
+        let subject = format!("$JS.API.CONSUMER.INFO.{}.{}", self.inner.config.stream, self.inner.config.consumer);
+        let answer = self.inner.client.request(subject, Bytes::new()).await;
+        answer.map(drop).map_err(|error| SourceError::caused_by("the NATS server did not answer", error))
     }
 
     fn max_message_bytes(&self) -> u64 {

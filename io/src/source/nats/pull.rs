@@ -1,8 +1,11 @@
 //! A pull request, and what the server answers.
 //!
-//! async-nats has pulls of its own. This one exists for three things that they do not give: it ends at once when the connection
-//! changes, it hands in what has arrived without waiting for the rest, and it can be called off without losing what is
-//! on its way.
+//! async-nats has pulls of its own. This one exists for two things that they do not give: it ends at once when the connection
+//! changes, and it hands in what has arrived without waiting for the rest.
+//!
+//! A request can't be called off without loss: the server has no means for it, and a client that drops its subscription
+//! drops what is on its way as well (async-nats' own `drain` does so too). So requests are short, and one that
+//! is not wanted any more is left to expire while its messages still come out.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -13,6 +16,7 @@ use async_nats::{Message, StatusCode, Subscriber};
 use futures_util::{StreamExt, stream::Stream};
 use serde::Serialize;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use warehouse_sink_core::Capacity;
 
 use super::Inner;
@@ -20,11 +24,13 @@ use super::consumer::Limits;
 use super::message::NatsMessage;
 use crate::source::{Pull, SourceError};
 
-/// How long an unanswered request stays with the server.
-const EXPIRES: Duration = Duration::from_secs(30);
+/// How long an unanswered request stays with the server, and so the longest that a stop waits for it. An idle fetcher costs
+/// a request every so often.
+const EXPIRES: Duration = Duration::from_secs(2);
 
-/// How often the server says that it still knows of the request. Two that stay out mean that it does not.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long after its expiry a request may end. One that has not ended by then is gone: its consumer or the consumer's leader
+/// is, or the network.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How many messages are handed in at a time at most, so that the machine hears of the first before the last has come.
 const CHUNK: usize = 256;
@@ -35,7 +41,6 @@ struct Request {
     batch: usize,
     max_bytes: u64,
     expires: u64,
-    idle_heartbeat: u64,
 }
 
 /// A pull request under way.
@@ -46,9 +51,9 @@ pub struct NatsPull {
     left: usize,
     received: usize,
     limit: Capacity,
-    heartbeat: Duration,
+    /// When the request must have ended.
+    deadline: Instant,
     connections: watch::Receiver<u64>,
-    cancelled: bool,
     ended: bool,
 }
 
@@ -68,13 +73,7 @@ impl NatsPull {
         connections.mark_unchanged();
         let batch = limit.messages.min(limits.batch);
         let expires = EXPIRES.min(limits.expires);
-        let heartbeat = HEARTBEAT.min(expires / 3);
-        let request = Request {
-            batch,
-            max_bytes: limit.bytes.min(limits.bytes),
-            expires: expires.as_nanos() as u64,
-            idle_heartbeat: heartbeat.as_nanos() as u64,
-        };
+        let request = Request { batch, max_bytes: limit.bytes.min(limits.bytes), expires: expires.as_nanos() as u64 };
         let body = serde_json::to_vec(&request).map_err(failed)?;
         let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", inner.config.stream, inner.config.consumer);
         let inbox = inner.client.new_inbox();
@@ -82,29 +81,12 @@ impl NatsPull {
         let sent = inner.client.publish_with_reply(subject, inbox, body.into()).await;
         sent.map_err(failed)?;
         let limit = Capacity { messages: batch, bytes: request.max_bytes };
-        Ok(NatsPull {
-            inner,
-            answers,
-            left: batch,
-            received: 0,
-            limit,
-            heartbeat,
-            connections,
-            cancelled: false,
-            ended: false,
-        })
+        let deadline = Instant::now() + expires + PATIENCE;
+        Ok(NatsPull { inner, answers, left: batch, received: 0, limit, deadline, connections, ended: false })
     }
 
     /// The next answer of the server, or why there will be none.
     async fn answer(&mut self) -> Answer {
-        if self.cancelled {
-            // Draining: the subscription ends by itself once the server has confirmed that nothing more comes.
-            return match tokio::time::timeout(self.heartbeat, self.answers.next()).await {
-                Ok(Some(message)) => self.read(message),
-                Ok(None) | Err(_) => Answer::End,
-            };
-        }
-        let silence = self.heartbeat * 2;
         tokio::select! {
             biased;
             message = self.answers.next() => match message {
@@ -112,9 +94,9 @@ impl NatsPull {
                 None => Answer::Cut(SourceError::new("the subscription of a pull request was closed")),
             },
             _ = self.connections.changed() => Answer::End,
-            () = tokio::time::sleep(silence) => Answer::Cut(SourceError::new(format!(
-                "the server said nothing of a pull request for {silence:?}; the consumer or its leader may be gone"
-            ))),
+            () = tokio::time::sleep_until(self.deadline) => Answer::Cut(SourceError::new(
+                "the server did not end a pull request in time; the consumer or its leader may be gone",
+            )),
         }
     }
 
@@ -211,10 +193,6 @@ impl Pull for NatsPull {
     }
 
     async fn cancel(&mut self) {
-        self.cancelled = true;
-        if let Err(error) = self.answers.drain().await {
-            tracing::debug!(%error, "a pull request could not be called off; its messages come again after the ack wait");
-            self.ended = true;
-        }
+        // It expires by itself, soon; see the top of this file.
     }
 }
