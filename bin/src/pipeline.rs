@@ -4,6 +4,7 @@ use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::Recorder;
 use tokio::task::{JoinError, spawn_blocking};
@@ -60,11 +61,11 @@ pub async fn open_store(settings: &Settings) -> Result<ObjectStore, PipelineErro
 }
 
 /// Runs the pipeline until `shutdown` is ready and what it held is settled. A server or a stream that is not there yet
-/// is waited for: replicas may well start before it.
+/// is waited for a little: replicas may well start before it.
 ///
 /// # Errors
 ///
-/// When the store's settings can't work, or the consumer has one that would lose or duplicate data.
+/// When the store's settings can't work, the server or the stream can't be found, or the consumer has one that would lose or duplicate data.
 pub async fn run(
     settings: &Settings,
     recorder: &(dyn Recorder + Sync),
@@ -101,14 +102,20 @@ pub async fn run(
     Ok(conclude(&report))
 }
 
-/// Connects and finds the consumer, however long it takes.
+/// How long a server or a stream may be away when the process starts. Replicas and servers that start together find each other;
+/// a wrong URL or stream ends the process with a word. Once it runs, it waits for ever.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Connects and finds the consumer.
 async fn attach(
     settings: &Settings,
     health: &Health,
     jitter_seed: u64,
 ) -> Result<(NatsSource, Attached), PipelineError> {
-    let source = NatsSource::connect_patiently(settings.nats_config(), health.clone(), jitter_seed).await;
-    let attached = source.attach_patiently(jitter_seed).await?;
+    let source = NatsSource::connect_within(PATIENCE, settings.nats_config(), health.clone(), jitter_seed)
+        .await
+        .map_err(AttachError::from)?;
+    let attached = source.attach_within(PATIENCE, jitter_seed).await?;
     for warning in &attached.warnings {
         tracing::warn!(consumer = settings.nats.consumer.as_str(), "{warning}");
     }
@@ -131,10 +138,12 @@ fn jitter_seed() -> u64 {
 
 /// Says how it ended. Nothing is lost in any case: what was not acked is delivered again.
 fn conclude(report: &Report) -> Exit {
-    let Report { abandoned_messages, batches_given_up, unsent_settlements, fetcher_died } = report;
+    let Report { abandoned_messages, batches_given_up, unsent_settlements, unconfirmed, fetcher_died } = report;
     let exit = match report {
         Report { fetcher_died: true, .. } => Exit::Error,
-        Report { abandoned_messages: 1.., .. } | Report { unsent_settlements: 1.., .. } => Exit::OutOfTime,
+        Report { abandoned_messages: 1.., .. }
+        | Report { unsent_settlements: 1.., .. }
+        | Report { unconfirmed: true, .. } => Exit::OutOfTime,
         Report { batches_given_up: 1.., .. } => Exit::Error,
         _ => Exit::Clean,
     };
@@ -145,6 +154,7 @@ fn conclude(report: &Report) -> Exit {
             abandoned_messages,
             batches_given_up,
             unsent_settlements,
+            unconfirmed,
             fetcher_died,
             "stopped with messages given back: another replica or the next start gets them"
         );
@@ -163,6 +173,7 @@ mod tests {
             (clean.clone(), Exit::Clean),
             (Report { abandoned_messages: 1, ..clean.clone() }, Exit::OutOfTime),
             (Report { unsent_settlements: 1, ..clean.clone() }, Exit::OutOfTime),
+            (Report { unconfirmed: true, ..clean.clone() }, Exit::OutOfTime),
             (Report { batches_given_up: 1, ..clean.clone() }, Exit::Error),
             (Report { abandoned_messages: 1, batches_given_up: 1, ..clean.clone() }, Exit::OutOfTime),
             (Report { abandoned_messages: 1, fetcher_died: true, ..clean }, Exit::Error),

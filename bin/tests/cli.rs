@@ -48,7 +48,7 @@ fn bad_usage_exits_with_2() {
         &["run", "--confg", "x"],
         &["run", "--config"],
         &["generate", "--count", "many"],
-        &["generate", "--count", "0"],
+        &["generate", "--hours", "0"],
         &["generate", "--start", "yesterday"],
     ];
     for arguments in cases {
@@ -114,5 +114,17 @@ fn an_address_in_use_exits_with_1() {
 fn a_server_that_is_not_there_exits_with_1() {
     let (code, _, err) = ended(&mut sink(&["generate", "--url", "nats://user:hunter2@127.0.0.1:1"]));
     assert_eq!(code, 1, "{err}");
-    assert!(err.contains("cannot connect to 127.0.0.1:1") && !err.contains("hunter2"), "{err}");
+    assert!(err.contains("cannot connect to nats://127.0.0.1:1") && !err.contains("hunter2"), "{err}");
+}
+
+#[test]
+fn run_says_in_one_line_that_a_server_is_not_there_and_exits_with_1() {
+    let mut sink = sink(&["run"]);
+    sink.env("NATS_URL", "nats://127.0.0.1:1").env("METRICS_ADDR", "127.0.0.1:0").env("LOG_LEVEL", "error");
+    let folder = tempfile::tempdir().unwrap();
+    sink.env("WAREHOUSE_SINK__STORAGE__SERVICE", "fs").env("WAREHOUSE_SINK__STORAGE__OPTIONS__ROOT", folder.path());
+    let (code, _, err) = ended(&mut sink);
+    assert_eq!(code, 1, "{err}");
+    assert_eq!(err.trim_end().lines().count(), 1, "{err}");
+    assert!(err.contains("could not connect to NATS at nats://127.0.0.1:1") && err.contains("refused"), "{err}");
 }

@@ -12,11 +12,12 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "raise it to 200, or lower batch.max_events to 75",
     ),
     (
-        "[batch]\nmax_bytes = \"200MiB\"",
+        "[batch]\nmax_bytes = \"200MiB\"\nmax_buffered_bytes = \"256MiB\"",
         "batch.max_buffered_bytes (256.0 MiB) must be at least twice batch.max_bytes (200.0 MiB)",
         "raise it to 400.0 MiB, or lower batch.max_bytes to 128.0 MiB",
     ),
     ("[nats]\nworker_count = 1000", "nats.worker_count (1000) must be at most 256", "lower it"),
+    ("[storage]\nmax_concurrent_writes = 65", "storage.max_concurrent_writes (65) must be at most 64", "lower it"),
     ("[nats]\nfetch_batch_size = 20000", "nats.fetch_batch_size (20000) must be at most 10000", "lower it"),
     (
         "[nats]\nmax_ack_pending = 1000",

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use warehouse_sink_core::{Backoff, Config};
 use warehouse_sink_io::driver;
 use warehouse_sink_io::encode::EncodeConfig;
@@ -15,9 +16,12 @@ use super::types::{Prefix, Secret};
 const SHORTEST_DERIVED_ACK_WAIT: Duration = Duration::from_secs(30);
 /// The buffer for events that small batches get anyway.
 const LEAST_DERIVED_BUFFER: usize = 100_000;
-/// Whatever the server holds un-acked can come again. Beyond that, after the consumer was deleted, all that was acked since its
-/// ack floor was last seen, at most two seconds ago: this is enough for 250,000 messages a second, and takes about 20 MiB.
+/// Whatever the server holds un-acked can come again. Beyond that, after the consumer was deleted, all that was acked above the
+/// ack floor that was last seen, which stands below the oldest message that is held. This takes about 20 MiB.
 const LEAST_REMEMBERED: usize = 500_000;
+/// The bytes that small batches get anyway. The process stays under 256 MiB with this, even where events can't be compressed and
+/// each is held as a message and once more in an encoded file.
+const LEAST_DERIVED_BYTES: u64 = 96 * 1024 * 1024;
 /// The limit on un-acked messages is shared by all replicas. This many can fill their buffers before it holds one up.
 const REPLICAS: usize = 4;
 
@@ -40,6 +44,12 @@ impl Settings {
         self.batch.max_buffered_events.map_or(derived, NonZeroUsize::get)
     }
 
+    /// How many bytes of messages are held over all batches: the setting, or derived from the size of a batch.
+    pub fn max_buffered_bytes(&self) -> ByteSize {
+        let derived = self.batch.max_bytes.as_u64().saturating_mul(2).max(LEAST_DERIVED_BYTES);
+        self.batch.max_buffered_bytes.unwrap_or(ByteSize::b(derived))
+    }
+
     /// What a dead letter's key begins with: the setting, or derived from the events' prefix.
     pub fn dead_letter_prefix(&self) -> Prefix {
         self.dead_letter.prefix.clone().unwrap_or_else(|| self.storage.prefix.with_suffix("-dead-letter"))
@@ -54,7 +64,7 @@ impl Settings {
             max_batch_bytes: batch.max_bytes.as_u64(),
             flush_interval: batch.flush_interval,
             max_messages: self.max_buffered_events(),
-            max_bytes: batch.max_buffered_bytes.as_u64(),
+            max_bytes: self.max_buffered_bytes().as_u64(),
             max_open_partitions: batch.max_open_partitions.get(),
             max_concurrent_writes: storage.max_concurrent_writes.get(),
             max_write_attempts: storage.max_write_attempts.get(),

@@ -14,6 +14,10 @@ const MOST_FETCHERS: usize = 256;
 /// The server keeps a fetch open until it is served; a larger one only holds more memory.
 const LARGEST_FETCH: usize = 10_000;
 
+/// Each write to a local folder holds one of the runtime's 512 blocking threads and needs another; more writes than this could
+/// leave none.
+const MOST_WRITES: usize = 64;
+
 /// Every rule that is broken.
 pub fn broken(settings: &Settings) -> Vec<Problem> {
     let mut broken = Vec::new();
@@ -38,12 +42,12 @@ fn buffers(settings: &Settings, broken: &mut Vec<String>) {
             most / 2,
         ));
     }
-    let (most, one) = (batch.max_buffered_bytes.as_u64(), batch.max_bytes.as_u64());
+    let (most, one) = (settings.max_buffered_bytes().as_u64(), batch.max_bytes.as_u64());
     if most / 2 < one {
         broken.push(format!(
             "batch.max_buffered_bytes ({}) must be at least twice batch.max_bytes ({}): raise it to {}, or lower \
              batch.max_bytes to {}",
-            batch.max_buffered_bytes,
+            settings.max_buffered_bytes(),
             batch.max_bytes,
             bytesize::ByteSize::b(one * 2),
             bytesize::ByteSize::b(most / 2),
@@ -55,6 +59,7 @@ fn limits(settings: &Settings, broken: &mut Vec<String>) {
     let nats = &settings.nats;
     at_most("nats.worker_count", nats.worker_count, MOST_FETCHERS, broken);
     at_most("nats.fetch_batch_size", nats.fetch_batch_size, LARGEST_FETCH, broken);
+    at_most("storage.max_concurrent_writes", settings.storage.max_concurrent_writes, MOST_WRITES, broken);
     let needed = settings.batch.max_events.get();
     if let Some(pending) = nats.max_ack_pending.filter(|pending| pending.get() < needed) {
         broken.push(format!(

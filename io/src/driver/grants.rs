@@ -39,9 +39,10 @@ impl Grants {
         self.granted.bytes = self.granted.bytes.saturating_sub(used.bytes);
     }
 
-    /// Answers those who wait, as far as the capacity goes.
-    pub fn share_out(&mut self, capacity: Capacity) {
-        while let Some(grant) = self.next_grant(capacity) {
+    /// Answers those who wait, as far as the capacity goes. `empty` says that nothing is held, so that the capacity will not
+    /// grow by waiting.
+    pub fn share_out(&mut self, capacity: Capacity, empty: bool) {
+        while let Some(grant) = self.next_grant(capacity, empty) {
             let Some(answer) = self.waiting.pop_front() else { return };
             // A fetcher that is gone needs no grant.
             if answer.send(grant).is_ok() {
@@ -51,12 +52,12 @@ impl Grants {
         }
     }
 
-    fn next_grant(&self, capacity: Capacity) -> Option<Capacity> {
+    fn next_grant(&self, capacity: Capacity, empty: bool) -> Option<Capacity> {
         self.waiting.front()?;
         let messages = capacity.messages.saturating_sub(self.granted.messages).min(self.batch);
         let left = capacity.bytes.saturating_sub(self.granted.bytes);
         let share = (capacity.bytes / self.fetchers).max(self.least_bytes).min(left);
-        let idle = self.granted == Capacity::default();
+        let idle = empty && self.granted == Capacity::default();
         if messages == 0 || share == 0 || (share < self.least_bytes && !idle) {
             return None;
         }
@@ -79,14 +80,14 @@ mod tests {
         let mut grants = Grants::new(100, 2, 10);
         let capacity = Capacity { messages: 150, bytes: 1000 };
         let mut answers: Vec<_> = (0..3).map(|_| asked(&mut grants)).collect();
-        grants.share_out(capacity);
+        grants.share_out(capacity, false);
         let granted: Vec<_> = answers.iter_mut().map(|answer| answer.try_recv().ok()).collect();
         assert_eq!(
             granted,
             [Some(Capacity { messages: 100, bytes: 500 }), Some(Capacity { messages: 50, bytes: 500 }), None]
         );
         grants.settle(Capacity { messages: 60, bytes: 500 });
-        grants.share_out(capacity);
+        grants.share_out(capacity, false);
         assert_eq!(answers[2].try_recv().ok(), Some(Capacity { messages: 60, bytes: 500 }));
     }
 
@@ -96,12 +97,23 @@ mod tests {
         let capacity = Capacity { messages: 150, bytes: 1000 };
         let mut first = asked(&mut grants);
         let mut second = asked(&mut grants);
-        grants.share_out(capacity);
+        grants.share_out(capacity, false);
         assert_eq!(first.try_recv().ok(), Some(Capacity { messages: 100, bytes: 600 }));
         assert!(second.try_recv().is_err());
         grants.settle(Capacity { messages: 100, bytes: 600 });
-        grants.share_out(capacity);
+        grants.share_out(capacity, false);
         assert_eq!(second.try_recv().ok(), Some(Capacity { messages: 100, bytes: 600 }));
+    }
+
+    #[test]
+    fn a_budget_below_the_largest_message_is_granted_whole_once_nothing_is_held() {
+        let mut grants = Grants::new(100, 1, 600);
+        let capacity = Capacity { messages: 100, bytes: 500 };
+        let mut answer = asked(&mut grants);
+        grants.share_out(capacity, false);
+        assert!(answer.try_recv().is_err());
+        grants.share_out(capacity, true);
+        assert_eq!(answer.try_recv().ok(), Some(capacity));
     }
 
     #[test]
@@ -109,7 +121,7 @@ mod tests {
         let mut grants = Grants::new(100, 1, 1);
         drop(asked(&mut grants));
         let mut answer = asked(&mut grants);
-        grants.share_out(Capacity { messages: 100, bytes: 10 });
+        grants.share_out(Capacity { messages: 100, bytes: 10 }, true);
         assert!(answer.try_recv().is_ok());
     }
 }

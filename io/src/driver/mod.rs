@@ -74,6 +74,9 @@ pub struct Report {
     pub batches_given_up: u64,
     /// Acks, naks and terms that could not be handed to the server in time. Their messages will be delivered again.
     pub unsent_settlements: usize,
+    /// The server did not confirm that it had got all that was sent, or fetched messages could not be taken in in time: some
+    /// messages will be delivered again, though their rows may be stored.
+    pub unconfirmed: bool,
     /// A fetcher ended by itself, which is a bug: the pipeline shut down because of it.
     pub fetcher_died: bool,
 }
@@ -145,8 +148,8 @@ where
         metrics: parts.metrics.clone(),
         shutdown_timeout: options.shutdown_timeout,
     };
-    driver.run(receiver, fetchers, shutdown).await;
-    driver.finish(parts, settler).await
+    let fetchers_ended = driver.run(receiver, fetchers, shutdown).await;
+    driver.finish(parts, settler, fetchers_ended).await
 }
 
 struct Driver<S: Source, T, E: Encode> {
@@ -195,12 +198,13 @@ impl<S: Source, T: Store, E: Encode> Driver<S, T, E>
 where
     E::Partition: Clone + Ord,
 {
+    /// Runs until all is drained; whether every fetcher had ended by then.
     async fn run(
         &mut self,
         mut inbox: Inbox<S, E>,
         mut fetchers: FuturesUnordered<JoinHandle<()>>,
         shutdown: impl Future<Output = ()>,
-    ) {
+    ) -> bool {
         tokio::pin!(shutdown);
         let waiting = self.settlements.waiting().clone();
         let mut inbox_open = true;
@@ -209,7 +213,7 @@ where
             let clock = self.clock;
             let out_of_time = self.stopping.is_some_and(|stopping| stopping.deadline <= clock.now());
             if self.machine.is_drained() && (!inbox_open || out_of_time) {
-                return;
+                return !inbox_open;
             }
             let stopping = self.stopping.is_some();
             let give_up = self.stopping.map(|stopping| stopping.deadline);
@@ -281,15 +285,16 @@ where
                     self.metrics.superseded.increment(1);
                 }
                 Command::Write(write) => self.writer.write(*write),
-                Command::Rewrite { batch } => self.writer.put(batch),
+                Command::Rewrite { batch } => self.writer.rewrite(batch),
                 Command::Discard { batch } => self.writer.discard(batch),
             }
         }
         self.settlements.send();
         let mut capacity = self.machine.capacity();
         capacity.messages = capacity.messages.saturating_sub(self.settlements.waiting().settled());
-        self.grants.share_out(capacity);
-        self.show(self.machine.stats());
+        let stats = self.machine.stats();
+        self.grants.share_out(capacity, stats.messages == 0);
+        self.show(stats);
     }
 
     fn settle(&mut self, delivery: DeliveryId, settlement: Settlement) {
@@ -307,7 +312,7 @@ where
     }
 
     /// Waits until what was settled has reached the server.
-    async fn finish(self, parts: Parts<S, T, E>, settler: JoinHandle<()>) -> Report {
+    async fn finish(self, parts: Parts<S, T, E>, settler: JoinHandle<()>, fetchers_ended: bool) -> Report {
         let stats = self.machine.stats();
         let waiting = self.settlements.waiting().clone();
         // The settler ends once this sender is gone and the queue is empty.
@@ -316,7 +321,9 @@ where
             let _ = settler.await;
             parts.source.flush().await
         });
-        match sent.await {
+        let sent = sent.await;
+        let confirmed = matches!(sent, Ok(Ok(())));
+        match sent {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::warn!(error = error.chain(), "the last settlements may not have reached the server")
@@ -327,6 +334,7 @@ where
             abandoned_messages: stats.abandoned_messages,
             batches_given_up: self.stopping.map_or(0, |stopping| stats.batches_given_up - stopping.given_up_before),
             unsent_settlements: waiting.settled(),
+            unconfirmed: !(confirmed && fetchers_ended),
             fetcher_died: self.fetcher_died,
         }
     }

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::task::{AbortHandle, JoinError};
 use tokio::time::Instant;
-use warehouse_sink_core::{BatchId, Failure, Outcome, Timestamp, Write};
+use warehouse_sink_core::{BatchId, BatchRow, Destination, Failure, Outcome, Timestamp, Write};
 
 use crate::encode::Encode;
 use crate::health::{Health, Part};
@@ -20,19 +20,24 @@ use crate::source::error_chain;
 use crate::store::Store;
 
 /// The writes of one driver, and the encoded objects of batches that are not yet written.
-pub(super) struct Writer<T, E> {
+pub(super) struct Writer<T, E: Encode> {
     store: T,
     encoder: Arc<E>,
     timeout: Duration,
-    objects: BTreeMap<BatchId, Object>,
+    objects: BTreeMap<BatchId, Object<E::Partition, E::Payload>>,
     running: FuturesUnordered<Pin<Box<dyn Future<Output = Step> + Send>>>,
     health: Health,
     metrics: Metrics,
 }
 
 /// An object on its way into the store.
-struct Object {
+struct Object<P, R> {
     key: String,
+    /// What it is made of. Gone once it is encoded, unless the encoded form is the larger: a batch that waits for its next attempt is
+    /// kept in the smaller form, so that an outage never takes more memory than the messages do.
+    source: Option<Arc<Source<P, R>>>,
+    /// What the rows count against the byte limits.
+    source_bytes: u64,
     /// None until it is encoded.
     body: Option<Bytes>,
     rows: u64,
@@ -40,6 +45,11 @@ struct Object {
     started: Instant,
     attempts: u32,
     task: AbortHandle,
+}
+
+struct Source<P, R> {
+    destination: Destination<P>,
+    rows: Vec<BatchRow<R>>,
 }
 
 /// The end of one step of a write.
@@ -56,16 +66,33 @@ impl<T: Store, E: Encode> Writer<T, E> {
 
     /// Starts to encode a batch; its first attempt follows.
     pub fn write(&mut self, write: Write<E::Partition, E::Payload>) {
-        let Write { batch, destination, name, rows, opened_at, .. } = write;
+        let Write { batch, destination, name, rows, bytes, opened_at } = write;
         let key = self.encoder.key(&destination, &name);
         let count = rows.len() as u64;
         self.metrics.batch_rows.record(count as f64);
+        let source = Arc::new(Source { destination, rows });
+        let task = self.encode(batch, source.clone());
+        let object = Object {
+            key,
+            source: Some(source),
+            source_bytes: bytes,
+            body: None,
+            rows: count,
+            opened_at,
+            started: Instant::now(),
+            attempts: 0,
+            task,
+        };
+        self.objects.insert(batch, object);
+    }
+
+    fn encode(&mut self, batch: BatchId, source: Arc<Source<E::Partition, E::Payload>>) -> AbortHandle {
         let encoder = self.encoder.clone();
         #[cfg_attr(
             madsim,
             expect(deprecated, reason = "the simulator has one thread: encoding is a task like any other there")
         )]
-        let encoding = tokio::task::spawn_blocking(move || encoder.encode(&destination, &rows));
+        let encoding = tokio::task::spawn_blocking(move || encoder.encode(&source.destination, &source.rows));
         let task = encoding.abort_handle();
         self.running.push(Box::pin(async move {
             Step::Encoded(
@@ -76,12 +103,25 @@ impl<T: Store, E: Encode> Writer<T, E> {
                 },
             )
         }));
-        let started = Instant::now();
-        self.objects.insert(batch, Object { key, body: None, rows: count, opened_at, started, attempts: 0, task });
+        task
     }
 
-    /// Makes one attempt to put the batch's object.
-    pub fn put(&mut self, batch: BatchId) {
+    /// Stores the batch's object again: from its encoded form, or encoded once more.
+    pub fn rewrite(&mut self, batch: BatchId) {
+        let encoded = |object: &Object<_, _>| object.body.is_some();
+        if self.objects.get(&batch).is_some_and(encoded) {
+            return self.put(batch);
+        }
+        let Some(source) = self.objects.get(&batch).and_then(|object| object.source.clone()) else { return };
+        let task = self.encode(batch, source);
+        if let Some(object) = self.objects.get_mut(&batch) {
+            object.started = Instant::now();
+            object.task = task;
+        }
+    }
+
+    /// Makes one attempt to put the batch's encoded object.
+    fn put(&mut self, batch: BatchId) {
         let Some(object) = self.objects.get_mut(&batch) else { return };
         let Some(body) = object.body.clone() else { return };
         object.attempts += 1;
@@ -140,17 +180,20 @@ impl<T: Store, E: Encode> Writer<T, E> {
         // A batch that was discarded while it was encoded is gone from the map.
         let Some(object) = self.objects.get_mut(&batch) else { return };
         self.metrics.encode_seconds.record(object.started.elapsed().as_secs_f64());
+        if body.len() as u64 <= object.source_bytes {
+            object.source = None;
+        }
         object.body = Some(body);
         self.put(batch);
     }
 
     fn note_attempt(&mut self, batch: BatchId, outcome: Outcome, error: Option<String>, now: Timestamp) {
-        let Some(object) = self.objects.get(&batch) else { return };
+        let Some(object) = self.objects.get_mut(&batch) else { return };
         let bytes = object.body.as_ref().map_or(0, |body| body.len() as u64);
         let upload = object.started.elapsed();
         self.metrics.upload_seconds.record(upload.as_secs_f64());
-        count(self.counters(outcome), object.rows, bytes);
-        let Object { key, rows, attempts, .. } = object;
+        count(counters(&self.metrics, outcome), object.rows, bytes);
+        let Object { key, source, body, rows, attempts, .. } = object;
         if outcome == Outcome::Written {
             let flush = now.since(object.opened_at);
             self.metrics.flush_seconds.record(flush.as_secs_f64());
@@ -169,15 +212,18 @@ impl<T: Store, E: Encode> Writer<T, E> {
             let error = error.unwrap_or_default();
             tracing::warn!(key, rows, bytes, attempts, ?outcome, error, "file not written");
             self.health.set(Part::Store, Err(error));
+            if source.is_some() {
+                *body = None;
+            }
         }
     }
+}
 
-    fn counters(&self, outcome: Outcome) -> &WriteCounters {
-        match outcome {
-            Outcome::Written => &self.metrics.writes.written,
-            Outcome::Failed(_) => &self.metrics.writes.failed,
-            Outcome::Unknown => &self.metrics.writes.unknown,
-        }
+fn counters(metrics: &Metrics, outcome: Outcome) -> &WriteCounters {
+    match outcome {
+        Outcome::Written => &metrics.writes.written,
+        Outcome::Failed(_) => &metrics.writes.failed,
+        Outcome::Unknown => &metrics.writes.unknown,
     }
 }
 

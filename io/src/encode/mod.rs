@@ -38,9 +38,9 @@ const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 /// Makes objects of batches. The driver runs [`Encode::encode`] off the async threads, for it is all computing.
 pub trait Encode: Send + Sync + 'static {
     /// A partition of the data.
-    type Partition: Send + 'static;
+    type Partition: Send + Sync + 'static;
     /// A row.
-    type Payload: Send + 'static;
+    type Payload: Send + Sync + 'static;
     /// Why rows could not be encoded.
     type Error: StdError + Send + Sync + 'static;
 

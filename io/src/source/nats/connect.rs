@@ -50,6 +50,9 @@ pub struct Tls {
 /// The delay between attempts to reconnect, for ever.
 const RECONNECT: Backoff = Backoff { initial: Duration::from_millis(100), max: Duration::from_secs(5) };
 
+/// A connection that is dead without a word is noticed after two of these: sooner than an ack wait of 30 s has passed.
+const PING: Duration = Duration::from_secs(10);
+
 /// Connects once; from then on the connection comes back by itself.
 pub(super) async fn connect(
     config: &NatsConfig,
@@ -81,6 +84,7 @@ async fn options(config: &NatsConfig) -> Result<ConnectOptions, Box<dyn std::err
     let mut options = ConnectOptions::new()
         .name(format!("warehouse-sink {}", config.consumer))
         .max_reconnects(None)
+        .ping_interval(PING)
         .reconnect_delay_callback(|attempts| RECONNECT.delay(attempts as u64, fastrand::u64(..)));
     let Credentials { user_password, token, nkey_seed, file } = &config.credentials;
     if let Some((user, password)) = user_password {

@@ -101,7 +101,7 @@ impl Inner {
         self.detached.store(true, Ordering::Relaxed);
     }
 
-    fn accept(&self, info: &Info, created: bool) -> Result<Attachment, AttachError> {
+    pub(super) fn accept(&self, info: &Info, created: bool) -> Result<Attachment, AttachError> {
         let served = *self.served_ack_wait.lock().unwrap_or_else(PoisonError::into_inner);
         let review = review(&info.config, &self.config, served);
         if !review.refusals.is_empty() {
@@ -134,7 +134,7 @@ impl Inner {
         if deliver_policy != DeliverPolicy::All {
             tracing::warn!(?deliver_policy, "the consumer is gone; creating it again where it had settled everything");
         }
-        match stream.create_consumer_strict(wanted(&self.config, deliver_policy)).await {
+        match stream.create_consumer_strict(wanted(&self.config, self.ack_wait(), deliver_policy)).await {
             Ok(consumer) => Ok((consumer.cached_info().clone(), true)),
             // Another replica was quicker.
             Err(error) if error.kind() == ConsumerCreateStrictErrorKind::AlreadyExists => {
@@ -145,6 +145,13 @@ impl Inner {
             }
             Err(error) => Err(self.failed("create", error)),
         }
+    }
+
+    /// The ack wait of a consumer that is created: not shorter than that of the one before, by which this process paces its
+    /// progress acks.
+    fn ack_wait(&self) -> Duration {
+        let served = *self.served_ack_wait.lock().unwrap_or_else(PoisonError::into_inner);
+        served.map_or(self.config.ack_wait, |served| served.max(self.config.ack_wait))
     }
 
     /// Where a consumer that is created starts: at the stream's beginning, unless this process has seen how far everything
@@ -190,7 +197,7 @@ fn created(stream: &Stream) -> i128 {
 }
 
 /// The consumer that the sink creates.
-fn wanted(config: &NatsConfig, deliver_policy: DeliverPolicy) -> pull::Config {
+fn wanted(config: &NatsConfig, ack_wait: Duration, deliver_policy: DeliverPolicy) -> pull::Config {
     let mut filters = config.filter_subjects.clone();
     let filter_subject = if filters.len() == 1 { filters.remove(0) } else { String::new() };
     pull::Config {
@@ -198,7 +205,7 @@ fn wanted(config: &NatsConfig, deliver_policy: DeliverPolicy) -> pull::Config {
         description: Some("warehouse-sink: writes events to Parquet, acks after the write".to_owned()),
         deliver_policy,
         ack_policy: AckPolicy::Explicit,
-        ack_wait: config.ack_wait,
+        ack_wait,
         max_ack_pending: i64::try_from(config.max_ack_pending).unwrap_or(i64::MAX),
         max_deliver: -1,
         filter_subject,

@@ -20,6 +20,7 @@ use async_nats::jetstream::Context;
 use async_nats::{Client, Subject};
 use bytes::Bytes;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use warehouse_sink_core::{Backoff, Capacity};
 
 use super::{Settlement, Source, SourceError};
@@ -121,13 +122,23 @@ impl NatsSource {
         Ok(NatsSource { inner: Arc::new(inner) })
     }
 
-    /// Connects, however long it takes.
-    pub async fn connect_patiently(config: NatsConfig, health: Health, jitter_seed: u64) -> Self {
+    /// Connects, trying again for this long.
+    ///
+    /// # Errors
+    ///
+    /// As [`NatsSource::connect`], at the last try.
+    pub async fn connect_within(
+        patience: Duration,
+        config: NatsConfig,
+        health: Health,
+        jitter_seed: u64,
+    ) -> Result<Self, SourceError> {
+        let started = Instant::now();
         let mut attempt = 0;
         loop {
             match Self::connect(config.clone(), health.clone()).await {
-                Ok(source) => return source,
-                Err(error) => health.set(Part::Connection, Err(error.chain())),
+                Err(error) if started.elapsed() < patience => health.set(Part::Connection, Err(error.chain())),
+                ended => return ended,
             }
             tokio::time::sleep(BACKOFF.delay(attempt, jitter_seed)).await;
             attempt += 1;
@@ -149,18 +160,20 @@ impl NatsSource {
         Ok(attached)
     }
 
-    /// Finds the consumer, however long it takes.
+    /// Finds the consumer, trying again for this long.
     ///
     /// # Errors
     ///
-    /// Only [`AttachError::Refused`]: a setting that an operator has to change.
-    pub async fn attach_patiently(&self, jitter_seed: u64) -> Result<Attached, AttachError> {
+    /// [`AttachError::Refused`] at once; [`AttachError::Source`] at the last try.
+    pub async fn attach_within(&self, patience: Duration, jitter_seed: u64) -> Result<Attached, AttachError> {
+        let started = Instant::now();
         let mut attempt = 0;
         loop {
             match self.attach().await {
-                Ok(attached) => return Ok(attached),
-                Err(AttachError::Source(error)) => self.inner.health.set(Part::Consumer, Err(error.chain())),
-                Err(refused) => return Err(refused),
+                Err(AttachError::Source(error)) if started.elapsed() < patience => {
+                    self.inner.health.set(Part::Consumer, Err(error.chain()));
+                }
+                ended => return ended,
             }
             tokio::time::sleep(BACKOFF.delay(attempt, jitter_seed)).await;
             attempt += 1;
@@ -177,12 +190,16 @@ impl NatsSource {
         self.inner.look().await
     }
 
-    /// Keeps the lag metrics and the ack floor up to date, for ever.
+    /// Keeps the lag metrics and the ack floor up to date, for ever. A consumer that was changed so that it would lose data is
+    /// looked at again before the next pull, and refused there.
     pub async fn watch(&self, metrics: Metrics) {
         loop {
             if let Ok(info) = self.inner.consumer_info().await {
                 metrics.pending.set(info.num_pending as f64);
                 metrics.ack_pending.set(info.num_ack_pending as f64);
+                if self.inner.accept(&info, false).is_err() {
+                    self.inner.detach();
+                }
             }
             tokio::time::sleep(POLL_INTERVAL).await;
         }
