@@ -1,7 +1,7 @@
 # The commands of this project; the same ones run in CI. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint tools ci
+.PHONY: help demo test sim lint tools ci
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,6 +11,9 @@ demo: ## run the sink against a real NATS server with 200,000 events, and look a
 
 test: tools ## run all tests, against real servers where it matters
 	cargo test --locked
+
+sim: ## run simulated worlds that fail; SEEDS=20000 make sim for a soak
+	SEEDS=$${SEEDS:-2000} cargo sim --locked --test sweep -- --nocapture
 
 lint: ## check formatting, and clippy without warnings
 	cargo fmt --all --check

@@ -12,7 +12,7 @@ use warehouse_sink_sim::settings::Settings;
 use warehouse_sink_sim::world;
 
 /// The most seeds that one may take.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 2_000;
 
 /// The first seed in which the named oracle sees something wrong.
 fn caught(sabotage: Sabotage, oracle: &str) -> Option<u64> {
