@@ -1,8 +1,9 @@
 //! A small disk that can be filled.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -62,6 +63,31 @@ impl SmallDisk {
         let point = self.folder.path().join("disk");
         let below_root = point.strip_prefix("/").unwrap_or(&point);
         PathBuf::from(format!("/proc/{}/root", self.holder.pid())).join(below_root)
+    }
+
+    /// The folder by its plain path, as the processes see it that [`Self::program`] starts.
+    #[must_use]
+    pub fn mount_point(&self) -> PathBuf {
+        self.folder.path().join("disk")
+    }
+
+    /// A program that runs the given one where the disk is mounted, as the same process. One that resolves the paths it is
+    /// given needs this: [`Self::path`] resolves to the empty folder below the disk.
+    #[must_use]
+    #[track_caller]
+    pub fn program(&self, program: impl AsRef<Path>) -> PathBuf {
+        let holder = self.holder.pid();
+        let user = |process: &str| fs::read_link(format!("/proc/{process}/ns/user")).ok();
+        // Nobody can enter the user namespace that they are in already.
+        let flags = if user("self") == user(&holder.to_string()) { "" } else { "--user --preserve-credentials" };
+        let script = format!(
+            "#!/bin/sh\nexec nsenter --target {holder} --mount {flags} -- '{}' \"$@\"\n",
+            program.as_ref().display()
+        );
+        let file = self.folder.path().join("enter");
+        let made = fs::write(&file, script).and_then(|()| fs::set_permissions(&file, Permissions::from_mode(0o700)));
+        made.unwrap_or_else(|error| panic!("cannot write {}: {error}", file.display()));
+        file
     }
 
     /// Takes all the room there is.

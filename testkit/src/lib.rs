@@ -18,6 +18,7 @@
 
 mod check;
 mod disk;
+mod envelope;
 pub mod http;
 mod metrics;
 mod nats;
@@ -36,6 +37,7 @@ mod wait;
 
 pub use check::{Ended, check};
 pub use disk::SmallDisk;
+pub use envelope::envelope;
 pub use metrics::Metrics;
 pub use nats::{ConsumerState, NatsServer, StreamState};
 pub use nats_client::NatsClient;
