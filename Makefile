@@ -1,7 +1,7 @@
 # The commands of this project; the same ones run in CI. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim lint tools ci
+.PHONY: help demo test sim lint bench tools ci
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ sim: ## run simulated worlds that fail; SEEDS=20000 make sim for a soak
 lint: ## check formatting, and clippy without warnings
 	cargo fmt --all --check
 	cargo clippy --all-targets --locked -- -D warnings
+
+bench: ## measure the sink beside a bare fetch-and-ack of the same 1,000,000 events, and its memory
+	@bench/run
 
 tools: ## install the pinned test servers and readers into .tools/
 	@tools/install
