@@ -13,8 +13,6 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 # glibc, the C runtime and the certificate authorities; no shell, no package manager. Runs as user 65532.
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /out/warehouse-sink /usr/local/bin/warehouse-sink
-# One arena: with large messages glibc would keep several times what is held (docs/benchmarks.md).
-ENV MALLOC_ARENA_MAX=1
 USER 65532:65532
 EXPOSE 9090
 # There is no HEALTHCHECK, since there is nothing in this image to ask with: let the orchestrator ask /health and /ready

@@ -14,6 +14,7 @@ pub mod exit;
 pub mod generate;
 pub mod http;
 pub mod logging;
+pub mod memory;
 pub mod pipeline;
 pub mod recorder;
 pub mod run;

@@ -16,10 +16,10 @@ fn nothing_at_all_gives_every_default() {
     assert_eq!(settings.nats.consumer.as_str(), "warehouse-sink");
     assert_eq!(settings.nats.filter_subjects.as_slice(), ["events.>"]);
     assert_eq!(settings.batch.max_events.get(), 10_000);
-    assert_eq!(settings.batch.max_bytes, ByteSize::mib(48));
+    assert_eq!(settings.batch.max_bytes, ByteSize::mib(16));
     assert_eq!(settings.batch.flush_interval, Duration::from_secs(300));
     assert_eq!(settings.max_buffered_events(), 100_000);
-    assert_eq!(settings.max_buffered_bytes(), ByteSize::mib(96));
+    assert_eq!(settings.max_buffered_bytes(), ByteSize::mib(64));
     assert_eq!(settings.storage.service.as_str(), "s3");
     assert_eq!(settings.storage.retry_initial, Duration::from_millis(500));
     assert_eq!(settings.dead_letter_prefix().as_str(), "events-dead-letter");

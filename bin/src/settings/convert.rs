@@ -21,7 +21,7 @@ const LEAST_DERIVED_BUFFER: usize = 100_000;
 const LEAST_REMEMBERED: usize = 500_000;
 /// The bytes that small batches get anyway. The process stays under 256 MiB with this, even where events can't be compressed and
 /// each is held as a message and once more in an encoded file.
-const LEAST_DERIVED_BYTES: u64 = 96 * 1024 * 1024;
+const LEAST_DERIVED_BYTES: u64 = 64 * 1024 * 1024;
 /// The limit on un-acked messages is shared by all replicas. This many can fill their buffers before it holds one up.
 const REPLICAS: usize = 4;
 
