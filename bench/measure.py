@@ -10,8 +10,6 @@ import statistics
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 import uuid
 from pathlib import Path
 
@@ -19,20 +17,12 @@ import nats
 import pyarrow.parquet
 from nats.js.errors import NotFoundError
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "demo"))
+from watch import scrape  # noqa: E402, the path has to be known first
+
 GEN = next(Path(__file__).parent.parent.glob(".tools/gen/*"), None)
 STREAM = "CAUSALITY_EVENTS"
 GIVE_UP = 600.0  # seconds for one run
-
-
-def scrape(url: str) -> dict[str, float]:
-    """Every metric's value; empty while nothing answers."""
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            lines = answer.read().decode().splitlines()
-    except (urllib.error.URLError, OSError):
-        return {}
-    samples = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
-    return {name.removeprefix("warehouse_sink_"): float(value) for name, value in samples}
 
 
 def peak(pid: int) -> float:
