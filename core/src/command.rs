@@ -29,9 +29,10 @@ pub enum Command<P, R> {
         /// The delivery to keep alive.
         delivery: DeliveryId,
     },
-    /// A newer delivery of the message took this one's place: drop the handle, tell the server nothing.
+    /// Drop the handle, and tell the server nothing: a newer delivery of the message took this one's place, or to settle it could
+    /// settle another message that has the same sequence and is not stored.
     Forget {
-        /// The delivery that was replaced.
+        /// The delivery that is of no more use.
         delivery: DeliveryId,
     },
     /// Encode the rows and store them. Keep the encoded object until the batch is written or discarded.

@@ -12,9 +12,8 @@ pub(super) struct Held {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct HeldMessage {
-    /// The newest delivery. None where the server now knows the sequence as another message: an ack would settle
-    /// that one, so the rows are written and nothing is settled.
-    pub delivery: Option<DeliveryId>,
+    /// The newest delivery.
+    pub delivery: DeliveryId,
     pub delivery_count: u64,
     /// When the server last restarted the delivery's ack wait, as far as this process knows.
     pub alive_since: Timestamp,
@@ -27,6 +26,8 @@ pub(super) struct HeldMessage {
     /// More than one row, so that some may be written while others fail.
     pub splits: bool,
     pub bytes: u64,
+    /// Other messages of the same sequence that came while this one was held, and are not written. Nearly always none.
+    pub rivals: Vec<MessageId>,
 }
 
 impl Held {
@@ -50,6 +51,27 @@ impl Held {
         self.messages.get_mut(&message)
     }
 
+    /// Another message of a held one's sequence came: each has to know of the other. Gives those that are held.
+    pub fn contest(&mut self, message: MessageId) -> Vec<MessageId> {
+        let [first, last] = every_message_of(message.stream_sequence);
+        let mut rivals = Vec::new();
+        for (other, held) in self.messages.range_mut(first..=last) {
+            if !held.rivals.contains(&message) {
+                held.rivals.push(message);
+            }
+            rivals.push(*other);
+        }
+        rivals
+    }
+
+    /// The message is written: an ack that reaches it can do no harm.
+    pub fn concede(&mut self, message: MessageId) {
+        let [first, last] = every_message_of(message.stream_sequence);
+        for (_, other) in self.messages.range_mut(first..=last) {
+            other.rivals.retain(|rival| *rival != message);
+        }
+    }
+
     pub fn insert(&mut self, message: MessageId, held: HeldMessage) {
         self.bytes = self.bytes.saturating_add(held.bytes);
         self.messages.insert(message, held);
@@ -61,27 +83,19 @@ impl Held {
         Some(held)
     }
 
-    /// Puts a newer delivery in the place of the one that is held. Gives the delivery that is of no more use: the
-    /// older one or, where the server knows the sequence as another message by now, the newer one.
+    /// Puts a newer delivery in the place of the one that is held; gives the older one, which is of no more use.
     pub fn redeliver<P, R>(&mut self, now: Timestamp, delivery: &Delivery<P, R>) -> Option<DeliveryId> {
         let held = self.messages.get_mut(&delivery.message)?;
-        let Some(older) = held.delivery else { return Some(delivery.id) };
-        held.delivery = Some(delivery.id);
         held.delivery_count = held.delivery_count.max(delivery.delivery_count);
         held.alive_since = now;
-        Some(older)
+        Some(std::mem::replace(&mut held.delivery, delivery.id))
     }
 
-    /// Takes the deliveries from held messages that had the sequence before this one was published.
-    pub fn outdate(&mut self, message: MessageId) -> Vec<DeliveryId> {
-        let first = MessageId { published_at: i64::MIN, ..message };
-        self.messages.range_mut(first..message).filter_map(|(_, held)| held.delivery.take()).collect()
-    }
-
-    /// Whether a message that was published later holds this one's sequence.
-    pub fn is_outdated(&self, message: MessageId) -> bool {
-        let last = MessageId { published_at: i64::MAX, ..message };
-        self.messages.range(message..=last).any(|(other, _)| *other != message)
+    /// Whether another message is held that has, or had, this one's sequence. Which of the two the server knows now can't be told
+    /// by their times: clocks jump.
+    pub fn shares_sequence(&self, message: MessageId) -> bool {
+        let [first, last] = every_message_of(message.stream_sequence);
+        self.messages.range(first..=last).any(|(other, _)| *other != message)
     }
 
     /// All held messages, by sequence.
@@ -92,8 +106,13 @@ impl Held {
     /// Lets go of everything; gives the deliveries.
     pub fn clear(&mut self) -> Vec<DeliveryId> {
         self.bytes = 0;
-        std::mem::take(&mut self.messages).into_values().filter_map(|held| held.delivery).collect()
+        std::mem::take(&mut self.messages).into_values().map(|held| held.delivery).collect()
     }
+}
+
+/// The first and the last that a message of this sequence can be.
+fn every_message_of(stream_sequence: u64) -> [MessageId; 2] {
+    [i64::MIN, i64::MAX].map(|published_at| MessageId { stream_sequence, published_at })
 }
 
 #[cfg(test)]

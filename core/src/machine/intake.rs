@@ -22,12 +22,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
     fn take_in_one(&mut self, now: Timestamp, delivery: Delivery<P, R>) {
         let message = delivery.message;
         if let Some(settled) = self.written.get(message) {
-            // An ack goes by the sequence: it would reach a later message that has it now, and that is not written.
-            if self.held.is_outdated(message) {
-                self.forget(delivery.id);
-            } else {
-                self.settle_stored(delivery.id, settled.poison);
-            }
+            self.settle_stored(message, delivery.id, settled.poison);
         } else if self.held.get_mut(message).is_some() {
             if let Some(useless) = self.held.redeliver(now, &delivery) {
                 self.forget(useless);
@@ -39,20 +34,13 @@ impl<P: Clone + Ord, R> Machine<P, R> {
 
     fn buffer(&mut self, now: Timestamp, delivery: Delivery<P, R>) {
         let Delivery { id, message, delivery_count, rows } = delivery;
-        for outdated in self.held.outdate(message) {
-            self.forget(outdated);
-        }
-        // A server that lost its tail no longer has the message. Its rows are worth keeping all the same, but an ack would
-        // reach the message that has the sequence now, which is not written yet. Were it written, an ack could do no harm.
-        let outdated = self.held.is_outdated(message);
-        if outdated {
-            self.forget(id);
-        } else if self.shutdown.is_some() {
+        let rivals = self.held.contest(message);
+        if self.shutdown.is_some() {
             self.give_back_at_once(id);
             return;
         }
         let mut held = HeldMessage {
-            delivery: (!outdated).then_some(id),
+            delivery: id,
             delivery_count,
             alive_since: now,
             pending_rows: 0,
@@ -60,6 +48,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             poison: true,
             splits: false,
             bytes: 0,
+            rivals,
         };
         let mut index = 0;
         for row in rows {
@@ -72,9 +61,9 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         held.poison &= index > 0;
         if held.pending_rows > 0 {
             self.held.insert(message, held);
-        } else if let Some(delivery) = held.delivery {
+        } else {
             self.written.insert(message, held.poison);
-            self.settle_stored(delivery, held.poison);
+            self.settle_stored(message, id, held.poison);
         }
     }
 

@@ -46,10 +46,9 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         let interval = self.progress_interval();
         self.next_progress = now.saturating_add(interval);
         for (_, held) in self.held.iter_mut() {
-            let Some(delivery) = held.delivery else { continue };
             if now.since(held.alive_since) >= interval {
                 held.alive_since = now;
-                self.commands.push_back(Command::Progress { delivery });
+                self.commands.push_back(Command::Progress { delivery: held.delivery });
             }
         }
     }

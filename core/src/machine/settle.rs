@@ -55,22 +55,36 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         let Some(held) = self.held.remove(message) else { return };
         if !held.failed {
             self.written.insert(message, held.poison);
+            self.held.concede(message);
         }
-        let Some(delivery) = held.delivery else { return };
+        let delivery = held.delivery;
         if held.failed {
             // One roll for the whole batch: its messages come back together and fill one batch again.
             let dice = dice(self.config.jitter_seed, batch.0);
             let delay = self.config.nak.delay(held.delivery_count.saturating_sub(1), dice);
             let delay = if self.shutdown.is_some() { Duration::ZERO } else { delay };
             self.commands.push_back(Command::Nak { delivery, delay });
+        } else if !held.rivals.is_empty() {
+            // The server may have the other message by now, and wait for it even where this process gave it back. If it has this one, it
+            // delivers it again, and that delivery is settled.
+            self.forget(delivery);
         } else {
-            self.settle_stored(delivery, held.poison);
+            self.settle_stored(message, delivery, held.poison);
         }
     }
 
-    /// Settles a delivery of a message that is stored.
-    pub(super) fn settle_stored(&mut self, delivery: DeliveryId, poison: bool) {
-        self.commands.push_back(if poison { Command::Term { delivery } } else { Command::Ack { delivery } });
+    /// Settles a delivery of a message that is stored, and no longer held.
+    ///
+    /// The server goes by the sequence. While another message that has the sequence is held un-written, an ack could settle that
+    /// one: nothing is sent, and the last of them settles both. A delivery that is left over comes again.
+    pub(super) fn settle_stored(&mut self, message: MessageId, delivery: DeliveryId, poison: bool) {
+        self.commands.push_back(if self.held.shares_sequence(message) {
+            Command::Forget { delivery }
+        } else if poison {
+            Command::Term { delivery }
+        } else {
+            Command::Ack { delivery }
+        });
     }
 
     /// Drops a delivery that another one took the place of.

@@ -13,6 +13,8 @@ pub struct Ledger {
     pub unsettled: BTreeMap<DeliveryId, Unsettled>,
     /// Every message that was ever handed in, and its rows.
     messages: BTreeMap<MessageId, Vec<RowKey>>,
+    /// The event that last handed in each.
+    last: BTreeMap<MessageId, usize>,
     pub handed_in: usize,
     pub settled: usize,
     /// The number of events so far.
@@ -30,8 +32,8 @@ pub struct Unsettled {
 
 impl Ledger {
     pub fn new(dead_letter: bool) -> Self {
-        let (unsettled, messages) = (BTreeMap::new(), BTreeMap::new());
-        Ledger { dead_letter, unsettled, messages, handed_in: 0, settled: 0, events: 0 }
+        let (unsettled, messages, last) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Ledger { dead_letter, unsettled, messages, last, handed_in: 0, settled: 0, events: 0 }
     }
 
     pub fn hand_in(&mut self, now: Timestamp, delivery: &Delivery<u8, RowKey>) {
@@ -40,6 +42,7 @@ impl Ledger {
         self.unsettled.insert(delivery.id, Unsettled { message, alive: now, event: self.events });
         let rows = delivery.rows.clone().into_iter().map(|row| row.payload).collect();
         self.messages.insert(message, rows);
+        self.last.insert(message, self.events);
     }
 
     pub fn holds(&self, message: MessageId) -> bool {
@@ -58,25 +61,26 @@ impl Ledger {
     }
 
     /// Takes a delivery out, which can be done once.
-    fn take(&mut self, delivery: DeliveryId) -> MessageId {
+    fn take(&mut self, delivery: DeliveryId) -> Unsettled {
         self.settled += 1;
         match self.unsettled.remove(&delivery) {
-            Some(unsettled) => unsettled.message,
+            Some(unsettled) => unsettled,
             None => panic!("{delivery:?} was settled twice or never handed in"),
         }
     }
 
     /// An ack, or a term: the message must be stored, and so must be the one that an ack by sequence would reach.
     pub fn settled(&mut self, delivery: DeliveryId, term: bool, store: &Store) {
-        let message = self.take(delivery);
+        let Unsettled { message, event, .. } = self.take(delivery);
         assert_eq!(term, self.is_poison(message), "{message:?}: a term is for poison, an ack for the rest");
         let lost = self.wanted(message).find(|row| !store.has(row));
         assert_eq!(lost, None, "{delivery:?} of {message:?} is settled and not stored");
-        // One that came with the same event is told of after this one, and could as well have come a moment later.
-        let known = self.unsettled.values().filter(|other| other.event < self.events);
-        for later in known.filter(|other| is_later(other.message, message)) {
-            let lost = self.wanted(later.message).find(|row| !store.has(row));
-            assert_eq!(lost, None, "an ack for {message:?} would reach {:?}, which is not stored", later.message);
+        // One that came with the same event is told of after this one, and could as well have come a moment later. One that came
+        // before this delivery is no longer the server's.
+        let known = self.last.iter().filter(|(_, last)| (event..self.events).contains(last));
+        for (other, _) in known.filter(|(other, _)| shares_sequence(**other, message)) {
+            let lost = self.wanted(*other).find(|row| !store.has(row));
+            assert_eq!(lost, None, "an ack for {message:?} could reach {other:?}, which is not stored");
         }
     }
 
@@ -84,12 +88,13 @@ impl Ledger {
         self.take(delivery);
     }
 
-    /// A forgotten delivery must have been replaced: by one of the same message, or of one that has its sequence now.
-    pub fn forgotten(&mut self, delivery: DeliveryId) {
-        let message = self.take(delivery);
-        let replaced = self.unsettled.values().any(|other| other.message == message)
-            || self.messages.keys().any(|other| is_later(*other, message));
-        assert!(replaced, "{delivery:?} of {message:?} was forgotten, and nothing took its place");
+    /// A forgotten delivery must have been replaced by one of the same message, or be stored while an ack of it could reach another.
+    pub fn forgotten(&mut self, delivery: DeliveryId, store: &Store) {
+        let message = self.take(delivery).message;
+        let replaced = self.unsettled.values().any(|other| other.message == message);
+        let reaches_another = self.messages.keys().any(|other| shares_sequence(*other, message));
+        let stored = self.wanted(message).all(|row| store.has(row));
+        assert!(replaced || stored && reaches_another, "{delivery:?} of {message:?} was forgotten for nothing");
     }
 
     pub fn kept_alive(&mut self, now: Timestamp, delivery: DeliveryId) {
@@ -100,6 +105,6 @@ impl Ledger {
     }
 }
 
-fn is_later(other: MessageId, message: MessageId) -> bool {
-    other.stream_sequence == message.stream_sequence && other.published_at > message.published_at
+fn shares_sequence(other: MessageId, message: MessageId) -> bool {
+    other.stream_sequence == message.stream_sequence && other.published_at != message.published_at
 }

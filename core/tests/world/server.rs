@@ -1,6 +1,6 @@
 //! A naive JetStream: one stream, one durable consumer with explicit acks and unlimited deliveries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use warehouse_sink_core::{Delivery, DeliveryId, Destination, MessageId, Row, Rows, Timestamp};
@@ -45,7 +45,10 @@ pub struct Server {
     ack_wait: Duration,
     stream: BTreeMap<u64, Stored>,
     next_sequence: u64,
-    last_published: i64,
+    /// How far the server's wall clock is from the world's, in nanoseconds.
+    clock: i64,
+    /// No two messages have the same time.
+    published: BTreeSet<i64>,
     handles: BTreeMap<DeliveryId, MessageId>,
     next_delivery: u64,
 }
@@ -79,16 +82,19 @@ impl Server {
             ack_wait,
             stream: BTreeMap::new(),
             next_sequence: 1,
-            last_published: 0,
+            clock: 0,
+            published: BTreeSet::new(),
             handles: BTreeMap::new(),
             next_delivery: 0,
         }
     }
 
     pub fn publish(&mut self, now: Timestamp, rows: Vec<RowSpec>) {
-        // A later message has a later time, also under a sequence that is used again.
-        self.last_published = (self.last_published + 1).max(now.as_micros() as i64 * 1000);
-        let id = MessageId { stream_sequence: self.next_sequence, published_at: self.last_published };
+        let mut published_at = now.as_micros() as i64 * 1000 + self.clock;
+        while !self.published.insert(published_at) {
+            published_at += 1;
+        }
+        let id = MessageId { stream_sequence: self.next_sequence, published_at };
         self.next_sequence += 1;
         let state = State::Ready { at: now };
         self.stream.insert(id.stream_sequence, Stored { id, rows, state, deliveries: 0 });
@@ -131,6 +137,11 @@ impl Server {
         let last = (self.next_sequence - 1) * u64::from(keep) / 256;
         self.stream.split_off(&(last + 1));
         self.next_sequence = last + 1;
+    }
+
+    /// Moves the wall clock: a later message may have an earlier time.
+    pub fn jump_clock(&mut self, seconds: i64) {
+        self.clock += seconds * 1_000_000_000;
     }
 
     pub fn messages(&self) -> impl Iterator<Item = &Stored> {

@@ -36,6 +36,8 @@ pub enum Step {
     StaleResult(u64),
     /// The server loses its tail: all but this share (of 256) of the stream is gone, and its sequences are reused.
     LoseTail(u8),
+    /// The server's wall clock jumps, by so many seconds.
+    JumpClock(i64),
     Shutdown(Duration),
     /// A new process starts, if the old one is drained.
     Restart,
@@ -74,7 +76,7 @@ impl Setup {
     pub fn allow(&self, step: &Step) -> Option<Step> {
         let allowed = match step {
             Step::LoseSettlements(_) => self.settlements_lost,
-            Step::LoseTail(_) => self.tail_lost,
+            Step::LoseTail(_) | Step::JumpClock(_) => self.tail_lost,
             Step::Shutdown(_) | Step::Restart | Step::Crash => self.stops,
             Step::Jump(_) => self.jumps,
             Step::Finish { how: How::Temporary | How::Permanent, .. } => self.store_fails,
@@ -153,6 +155,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         4 => any::<usize>().prop_map(Step::ApplyLate),
         2 => any::<u64>().prop_map(Step::StaleResult),
         2 => any::<u8>().prop_map(Step::LoseTail),
+        1 => (-100..100i64).prop_map(Step::JumpClock),
         1 => up_to(60).prop_map(Step::Shutdown),
         1 => Just(Step::Restart),
         1 => Just(Step::Crash),

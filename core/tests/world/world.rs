@@ -25,7 +25,6 @@ pub struct World {
     settlements_to_lose: u32,
     /// Rows that may be stored twice: a process came to its end in the midst of them.
     excused: BTreeSet<RowKey>,
-    pub tail_was_lost: bool,
     pub trace: Vec<String>,
 }
 
@@ -41,7 +40,6 @@ impl World {
             late: Vec::new(),
             settlements_to_lose: 0,
             excused: BTreeSet::new(),
-            tail_was_lost: false,
             trace: Vec::new(),
         }
     }
@@ -65,10 +63,8 @@ impl World {
             Step::LoseSettlements(count) => self.settlements_to_lose = count,
             Step::ApplyLate(pick) => self.apply_late(pick),
             Step::StaleResult(pick) => self.stale_result(pick),
-            Step::LoseTail(keep) => {
-                self.tail_was_lost = true;
-                self.server.lose_tail(keep);
-            }
+            Step::LoseTail(keep) => self.server.lose_tail(keep),
+            Step::JumpClock(seconds) => self.server.jump_clock(seconds),
             Step::Shutdown(left) => self.shut_down(self.now.saturating_add(left)),
             Step::Restart if self.process.machine.is_drained() => self.restart(),
             Step::Restart => {}
@@ -197,7 +193,7 @@ impl World {
                 self.process.ledger.kept_alive(self.now, delivery);
                 self.settle(delivery, Settlement::Progress);
             }
-            Command::Forget { delivery } => self.process.ledger.forgotten(delivery),
+            Command::Forget { delivery } => self.process.ledger.forgotten(delivery, &self.store),
             Command::Write(write) => self.process.write(*write),
             Command::Rewrite { batch } => self.process.rewrite(batch),
             Command::Discard { batch } => self.discard(batch),
