@@ -57,7 +57,7 @@ fn config(bytes: &mut Unstructured) -> Result<Config> {
 }
 
 fn step(bytes: &mut Unstructured) -> Result<Step> {
-    Ok(match bytes.int_in_range(0..=15u8)? {
+    Ok(match bytes.int_in_range(0..=16u8)? {
         0..=2 => Step::Publish(rows(bytes)?),
         3 | 4 => Step::Fetch(bytes.int_in_range(1..=11)?),
         5 | 6 => Step::HandIn { most: bytes.int_in_range(1..=11)?, pick: pick(bytes)? },
@@ -68,6 +68,7 @@ fn step(bytes: &mut Unstructured) -> Result<Step> {
         12 => Step::ApplyLate(pick(bytes)?),
         13 => Step::StaleResult(u64::from(bytes.arbitrary::<u8>()?)),
         14 => Step::LoseTail(bytes.arbitrary()?),
+        15 => Step::JumpClock(bytes.int_in_range(-100..=100i64)?),
         _ => end(bytes)?,
     })
 }

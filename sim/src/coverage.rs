@@ -29,6 +29,39 @@ pub const MUST_HAPPEN: [&str; 15] = [
     "unknown outcome that had been applied",
 ];
 
+/// What a sweep must inject.
+pub const MUST_BE_INJECTED: [&str; 29] = [
+    "connection to the server broken",
+    "connection to the server stalled",
+    "connection to the store broken",
+    "consumer deleted",
+    "message delayed on its way",
+    "message doubled on its way",
+    "message lost on its way",
+    "put: applied late, answer lost",
+    "put: applied, answer lost",
+    "put: applied, never answered",
+    "put: denied",
+    "put: lost, never answered",
+    "put: out of space",
+    "put: refused",
+    "put: slow",
+    "put: throttled",
+    "put: timed out before it was applied",
+    "put: torn",
+    "replica frozen",
+    "replica killed",
+    "replica killed within a call",
+    "replica killed, and again while it recovers",
+    "replica stopped",
+    "replica stopped, with a second signal",
+    "server restarted",
+    "server restarted, forgot acks",
+    "server restarted, lost messages",
+    "server's clock jumped",
+    "store outage",
+];
+
 #[derive(Default)]
 struct Seen {
     counters: Counters,

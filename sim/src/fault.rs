@@ -1,93 +1,263 @@
-//! The plan of faults: a value of its own, so that it can be printed, shrunk and kept.
+//! The plan of faults: everything that goes wrong in a run, each on a line of its own, so that it can be printed, shrunk and kept.
 
+mod draw;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use fastrand::Rng;
+use serde::{Deserialize, Serialize};
 use warehouse_sink_core::Timestamp;
 use warehouse_sink_jetstream_model::Forget;
 
-use crate::settings::Settings;
+pub use draw::draw;
 
-/// One thing that goes wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use crate::time;
+
+/// All that goes wrong in a run.
+pub type Plan = Vec<Planned>;
+
+/// One thing that goes wrong, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Planned {
+    /// At a time since the run began.
+    At {
+        /// The time.
+        #[serde(with = "time")]
+        time: Duration,
+        /// What happens then.
+        fault: Fault,
+    },
+    /// To a put, by its number in the run, from 1.
+    Put {
+        /// The number.
+        nth: u64,
+        /// What becomes of it.
+        fate: Fate,
+    },
+    /// To something on its way between a process and the server, by its number in the run, from 1.
+    Crossing {
+        /// The number.
+        nth: u64,
+        /// What becomes of it.
+        crossing: Crossing,
+    },
+}
+
+/// A plan, by what has to look at it.
+#[derive(Debug, Default)]
+pub(crate) struct Sorted {
+    /// What comes at a time, in order.
+    pub faults: VecDeque<(Timestamp, Fault)>,
+    /// What becomes of puts, by their number.
+    pub fates: BTreeMap<u64, Fate>,
+    /// What becomes of what crosses a link, by its number.
+    pub crossings: BTreeMap<u64, Crossing>,
+}
+
+impl FromIterator<Planned> for Sorted {
+    fn from_iter<I: IntoIterator<Item = Planned>>(plan: I) -> Self {
+        let mut sorted = Sorted::default();
+        for planned in plan {
+            match planned {
+                Planned::At { time, fault } => sorted.faults.push_back((Timestamp::ZERO.saturating_add(time), fault)),
+                Planned::Put { nth, fate } => drop(sorted.fates.insert(nth, fate)),
+                Planned::Crossing { nth, crossing } => drop(sorted.crossings.insert(nth, crossing)),
+            }
+        }
+        sorted.faults.make_contiguous().sort_by_key(|(at, _)| *at);
+        sorted
+    }
+}
+
+/// Something that happens to a part of the world.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[expect(missing_docs, reason = "the fields are the words of the sentence that the variant's text begins")]
 pub enum Fault {
     /// A replica is killed and starts again.
-    Kill { replica: usize, down: Duration },
+    Kill {
+        replica: usize,
+        #[serde(with = "time")]
+        down: Duration,
+    },
     /// A replica is killed within one of its next calls to the source or the store, and starts again.
-    KillAtCall { replica: usize, call: Call, nth: u32, down: Duration },
+    KillAtCall {
+        replica: usize,
+        call: Call,
+        nth: u32,
+        #[serde(with = "time")]
+        down: Duration,
+    },
+    /// A replica is killed within a call, and once more within a call of the process that starts in its place.
+    KillTwice {
+        replica: usize,
+        nth: u32,
+        again: u32,
+        #[serde(with = "time")]
+        down: Duration,
+    },
     /// A replica is frozen for a while.
-    Pause { replica: usize, pause: Duration },
+    Pause {
+        replica: usize,
+        #[serde(with = "time")]
+        pause: Duration,
+    },
     /// A replica is told to stop, and starts again once it has.
-    Stop { replica: usize, down: Duration },
-    /// A replica's connection breaks.
-    Cut { replica: usize, down: Duration },
-    /// A replica's connection stands still, and loses nothing.
-    Stall { replica: usize, stall: Duration },
+    Stop {
+        replica: usize,
+        #[serde(with = "time")]
+        down: Duration,
+    },
+    /// A replica is told to stop, and a second signal ends it at once if it has not stopped by then.
+    StopTwice {
+        replica: usize,
+        #[serde(with = "time")]
+        after: Duration,
+        #[serde(with = "time")]
+        down: Duration,
+    },
+    /// A replica's connection to the server breaks.
+    Cut {
+        replica: usize,
+        #[serde(with = "time")]
+        down: Duration,
+    },
+    /// A replica's connection to the server stands still, and loses nothing.
+    Stall {
+        replica: usize,
+        #[serde(with = "time")]
+        stall: Duration,
+    },
+    /// A replica can't reach the store, and hears no answer of it.
+    StoreCut {
+        replica: usize,
+        #[serde(with = "time")]
+        down: Duration,
+    },
     /// The server dies and comes back.
-    ServerRestart { down: Duration, forget: Forget },
+    ServerRestart {
+        #[serde(with = "time")]
+        down: Duration,
+        forget: Lost,
+    },
+    /// The server's wall clock jumps, by so many milliseconds.
+    ClockJump { millis: i64 },
     /// The consumer is deleted.
     DeleteConsumer,
     /// The store takes nothing for a while.
-    StoreOutage { outage: Duration },
+    StoreOutage {
+        #[serde(with = "time")]
+        outage: Duration,
+    },
+}
+
+/// What a server that dies loses of what it had not synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lost {
+    /// Nothing.
+    Nothing,
+    /// The consumer's state.
+    Consumer,
+    /// The stream's newest messages as well.
+    StreamAndConsumer,
+}
+
+impl From<Lost> for Forget {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Nothing => Forget::Nothing,
+            Lost::Consumer => Forget::Consumer,
+            Lost::StreamAndConsumer => Forget::StreamAndConsumer,
+        }
+    }
+}
+
+/// What becomes of a put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// Stored and said so, but slowly.
+    Slow,
+    /// Not stored: the store can't be reached.
+    Refused,
+    /// Not stored: too many requests.
+    Throttled,
+    /// Not stored: no space is left.
+    OutOfSpace,
+    /// Not stored, for good.
+    Denied,
+    /// Timed out before it was applied.
+    LostBefore,
+    /// Applied, and the answer lost.
+    LostAfter,
+    /// The answer is lost, and it is applied long after.
+    Late,
+    /// A part was written, under a name that no reader looks at, and then the disk failed.
+    Torn,
+    /// Applied, and never answered.
+    SilentApplied,
+    /// Not applied, and never answered.
+    SilentLost,
+}
+
+/// What becomes of something on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Crossing {
+    /// It never arrives.
+    Lost,
+    /// It arrives twice.
+    Doubled,
+    /// It arrives late, and so does what comes after it.
+    Delayed(#[serde(with = "time")] Duration),
 }
 
 /// A call that a process makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Call {
-    /// A pull request.
+    /// Whichever comes.
+    Any,
+    /// The look for the consumer.
+    Attach,
+    /// A pull request, before the server hears of it.
     Pull,
-    /// A settlement.
+    /// Deliveries have come out of a pull, before the driver hears of them.
+    Deliveries,
+    /// A settlement, before it is sent.
     Settle,
+    /// A settlement, after it is sent.
+    Settled,
+    /// The last settlements are waited for.
+    Flush,
     /// A put, before the store hears of it.
     Put,
     /// A put that the store has answered, before the driver hears of it.
     PutAnswer,
 }
 
-/// Faults by the time at which they come.
-pub type Plan = Vec<(Timestamp, Fault)>;
-
-/// Draws the plan of a run.
-pub fn draw(settings: &Settings) -> Plan {
-    let mut rng = Rng::with_seed(settings.seed ^ 0xfa_0175);
-    let rng = &mut rng;
-    let mut plan = Plan::new();
-    let faults = &settings.faults;
-    let replicas = settings.replicas;
-    let mut add = |rng: &mut Rng, count: u32, draw: &dyn Fn(&mut Rng) -> Fault| {
-        for _ in 0..count {
-            let at = rng.u64(..settings.faults_for.as_micros() as u64);
-            plan.push((Timestamp::from_micros(at), draw(rng)));
+impl Planned {
+    /// The replica that it happens to, where it happens to one.
+    pub fn replica(&self) -> Option<usize> {
+        let Planned::At { fault, .. } = self else { return None };
+        match fault {
+            Fault::Kill { replica, .. }
+            | Fault::KillAtCall { replica, .. }
+            | Fault::KillTwice { replica, .. }
+            | Fault::Pause { replica, .. }
+            | Fault::Stop { replica, .. }
+            | Fault::StopTwice { replica, .. }
+            | Fault::Cut { replica, .. }
+            | Fault::Stall { replica, .. }
+            | Fault::StoreCut { replica, .. } => Some(*replica),
+            Fault::ServerRestart { .. }
+            | Fault::ClockJump { .. }
+            | Fault::DeleteConsumer
+            | Fault::StoreOutage { .. } => None,
         }
-    };
-    add(rng, faults.kills, &|rng| Fault::Kill { replica: rng.usize(..replicas), down: millis(rng, 3_000) });
-    add(rng, faults.kills_at_call, &|rng| Fault::KillAtCall {
-        replica: rng.usize(..replicas),
-        call: [Call::Pull, Call::Settle, Call::Put, Call::PutAnswer][rng.usize(..4)],
-        nth: rng.u32(..8),
-        down: millis(rng, 2_000),
-    });
-    // Longer than the ack wait as often as not.
-    let long = settings.consumer.ack_wait.as_millis() as u64 * 2;
-    add(rng, faults.pauses, &|rng| Fault::Pause { replica: rng.usize(..replicas), pause: millis(rng, long) });
-    add(rng, faults.stops, &|rng| Fault::Stop { replica: rng.usize(..replicas), down: millis(rng, 2_000) });
-    add(rng, faults.cuts, &|rng| Fault::Cut { replica: rng.usize(..replicas), down: millis(rng, long) });
-    add(rng, faults.stalls, &|rng| Fault::Stall { replica: rng.usize(..replicas), stall: millis(rng, long) });
-    let forget = match (faults.forgets, faults.loses_tail) {
-        (false, _) => Forget::Nothing,
-        (true, false) => Forget::Consumer,
-        (true, true) => Forget::StreamAndConsumer,
-    };
-    add(rng, faults.server_restarts, &|rng| Fault::ServerRestart { down: millis(rng, 3_000), forget });
-    add(rng, faults.consumer_deletes, &|_| Fault::DeleteConsumer);
-    add(rng, faults.store_outages, &|rng| Fault::StoreOutage { outage: millis(rng, long) });
-    plan.sort_by_key(|(at, _)| *at);
-    plan
-}
-
-fn millis(rng: &mut Rng, most: u64) -> Duration {
-    Duration::from_millis(rng.u64(..most))
+    }
 }
 
 impl Fault {
@@ -96,13 +266,49 @@ impl Fault {
         match self {
             Fault::Kill { .. } => "replica killed",
             Fault::KillAtCall { .. } => "replica killed within a call",
+            Fault::KillTwice { .. } => "replica killed, and again while it recovers",
             Fault::Pause { .. } => "replica frozen",
             Fault::Stop { .. } => "replica stopped",
-            Fault::Cut { .. } => "connection broken",
-            Fault::Stall { .. } => "connection stalled",
-            Fault::ServerRestart { .. } => "server restarted",
+            Fault::StopTwice { .. } => "replica stopped, with a second signal",
+            Fault::Cut { .. } => "connection to the server broken",
+            Fault::Stall { .. } => "connection to the server stalled",
+            Fault::StoreCut { .. } => "connection to the store broken",
+            Fault::ServerRestart { forget: Lost::Nothing, .. } => "server restarted",
+            Fault::ServerRestart { forget: Lost::Consumer, .. } => "server restarted, forgot acks",
+            Fault::ServerRestart { forget: Lost::StreamAndConsumer, .. } => "server restarted, lost messages",
+            Fault::ClockJump { .. } => "server's clock jumped",
             Fault::DeleteConsumer => "consumer deleted",
             Fault::StoreOutage { .. } => "store outage",
+        }
+    }
+}
+
+impl Fate {
+    /// In a few words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fate::Slow => "put: slow",
+            Fate::Refused => "put: refused",
+            Fate::Throttled => "put: throttled",
+            Fate::OutOfSpace => "put: out of space",
+            Fate::Denied => "put: denied",
+            Fate::LostBefore => "put: timed out before it was applied",
+            Fate::LostAfter => "put: applied, answer lost",
+            Fate::Late => "put: applied late, answer lost",
+            Fate::Torn => "put: torn",
+            Fate::SilentApplied => "put: applied, never answered",
+            Fate::SilentLost => "put: lost, never answered",
+        }
+    }
+}
+
+impl Crossing {
+    /// In a few words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Crossing::Lost => "message lost on its way",
+            Crossing::Doubled => "message doubled on its way",
+            Crossing::Delayed(_) => "message delayed on its way",
         }
     }
 }

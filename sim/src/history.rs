@@ -9,6 +9,7 @@ use warehouse_sink_core::{MessageId, Outcome, Timestamp};
 use warehouse_sink_jetstream_model::{Forget, Reply, Verdict};
 
 use crate::event::{Event, StoredRow};
+use crate::fault::Crossing;
 
 /// One process of a run: a replica from a start to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +52,12 @@ pub enum Happening {
     LostByServer { message: MessageId },
     /// The ack wait of a message's newest delivery, or the delay of its nak, ran out on the server.
     AckWaitOver { message: MessageId },
+    /// A fault of this kind came.
+    Inflicted { fault: &'static str },
+    /// Something on its way between a process and the server was lost, doubled, or delayed until then.
+    Crossed { process: ProcessId, crossing: Crossing, until: Timestamp },
+    /// A part of an object was written, under a name that no reader looks at.
+    Torn { key: String, put: u64 },
     /// A process started.
     Started { process: ProcessId, bounds: Bounds },
     /// A process was told to stop.
@@ -133,8 +140,8 @@ pub fn digest(entries: &[Entry]) -> u64 {
     hasher.finish()
 }
 
-/// The history as a person reads it, a line each.
-pub fn timeline(entries: &[Entry]) -> String {
+/// All of the history, a line each. [`timeline`](crate::timeline::timeline) leaves out what a person can do without.
+pub fn trace(entries: &[Entry]) -> String {
     let mut text = String::new();
     for (at, happening) in entries {
         let micros = at.as_micros();

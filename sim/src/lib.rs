@@ -14,8 +14,9 @@
 //! - `network`, `source`: the server behind links that break; [`warehouse_sink_io::source::Source`] over it
 //! - `store`: [`warehouse_sink_io::store::Store`] over a bucket that fails as stores do
 //! - `settings`, `fault`: what a seed draws; the plan of faults is a value of its own
+//! - `case`, `shrink`: a run as a file, and the smallest that still breaks a promise
 //! - `world`: one run, from its start through faults and healing to rest
-//! - `history`, `oracle`, `coverage`: what happened, what it must have been like, and whether the rare things did happen
+//! - `history`, `timeline`, `oracle`, `coverage`: what happened, what it must have been like, and whether the rare things did happen
 //! - `sabotage`: wrong sinks, each of which an oracle must catch
 //!
 //! **Architecture Invariant:** one fresh thread per seed; no clock but the simulator's, no randomness but the seed's.
@@ -25,6 +26,8 @@ compile_error!(
     "warehouse-sink-sim runs in the simulator only: build it with `cargo sim`, which sets `--cfg madsim` and a target folder of its own"
 );
 
+#[cfg(madsim)]
+pub mod case;
 #[cfg(madsim)]
 pub mod coverage;
 #[cfg(madsim)]
@@ -40,12 +43,20 @@ pub mod oracle;
 #[cfg(madsim)]
 mod process;
 #[cfg(madsim)]
+pub mod report;
+#[cfg(madsim)]
 pub mod sabotage;
 #[cfg(madsim)]
 pub mod settings;
 #[cfg(madsim)]
+pub mod shrink;
+#[cfg(madsim)]
 mod source;
 #[cfg(madsim)]
 mod store;
+#[cfg(madsim)]
+mod time;
+#[cfg(madsim)]
+pub mod timeline;
 #[cfg(madsim)]
 pub mod world;

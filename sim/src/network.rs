@@ -15,12 +15,13 @@ use fastrand::Rng;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use warehouse_sink_core::Timestamp;
 use warehouse_sink_jetstream_model::{
-    ConsumerConfig, Delivered, Effect, End, Forget, Inbox, Note, PullRequest, Reply, Server, Start, StreamConfig,
-    Verdict,
+    ConsumerConfig, Delivered, Effect, End, Forget, Inbox, Note, PullRequest, Reply, Server, Start, Verdict,
 };
 
 use crate::event::Event;
+use crate::fault::Crossing;
 use crate::history::{Happening, History, ProcessId, now};
+use crate::settings::Settings;
 use link::Link;
 
 /// What a client sends.
@@ -48,14 +49,12 @@ pub struct Floor {
 }
 
 /// What a subscription gets.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Answer {
     /// A message.
     Message(Delivered),
     /// The request's end.
     End(End),
-    /// The subscription's end, after all that was sent to it.
-    Unsubscribed,
 }
 
 /// What arrives when its time has come.
@@ -93,6 +92,9 @@ struct State {
     next_client: u64,
     latency: Duration,
     rng: Rng,
+    /// What becomes of some of the things that cross a link, by their number.
+    crossings: BTreeMap<u64, Crossing>,
+    crossed: u64,
     history: History,
 }
 
@@ -100,17 +102,20 @@ struct State {
 const RECONNECT: Duration = Duration::from_millis(200);
 
 impl Network {
-    pub fn new(stream: StreamConfig, latency: Duration, seed: u64, history: History) -> Arc<Self> {
+    /// A server without messages. What is not among the crossings arrives, once and in time.
+    pub fn new(settings: &Settings, crossings: BTreeMap<u64, Crossing>, history: History) -> Arc<Self> {
         let state = State {
-            server: Server::new(stream, "EVENTS", "sink"),
+            server: Server::new(settings.stream(), "EVENTS", "sink"),
             up: true,
             restarts: 0,
             links: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             next_arrival: 0,
             next_client: 0,
-            latency,
-            rng: Rng::with_seed(seed ^ 0x0e17_0777),
+            latency: settings.latency,
+            rng: Rng::with_seed(settings.seed ^ 0x0e17_0777),
+            crossings,
+            crossed: 0,
             history,
         };
         Arc::new(Network { state: Mutex::new(state), wake: Notify::new() })
@@ -246,6 +251,15 @@ impl Network {
         });
     }
 
+    pub fn jump_clock(&self, millis: i64) {
+        self.change(|state| state.server.move_clock(millis * 1_000_000));
+    }
+
+    /// From here on everything arrives once and in time.
+    pub fn heal(&self) {
+        self.change(|state| state.crossings.clear());
+    }
+
     pub fn sync(&self) {
         self.change(|state| state.server.sync());
     }
@@ -312,7 +326,6 @@ impl State {
             Ask::Unsubscribe(number) => {
                 let inbox = Inbox { client, number };
                 self.server.lose_interest(|other| other == inbox);
-                self.send_to_client(process, inbox, Answer::Unsubscribed);
             }
             Ask::Settle(reply, verdict) => {
                 let settled = self.server.settle(now, &reply, verdict);
@@ -357,27 +370,59 @@ impl State {
     }
 
     fn send_to_client(&mut self, process: ProcessId, inbox: Inbox, answer: Answer) {
-        let time = self.travel_time();
-        let Some(link) = self.links.get_mut(&process) else { return };
-        let at = link.reach_client(now().saturating_add(time));
-        self.arrive(at, Arrival::AtClient { process, inbox, answer });
+        let arrival = |answer| Arrival::AtClient { process, inbox, answer };
+        self.cross(process, Link::reach_client, Some(arrival(answer.clone())), arrival(answer));
     }
 
     fn reply(&mut self, process: ProcessId, client: u64, reply: Box<dyn FnOnce() + Send>) {
-        let time = self.travel_time();
-        let Some(link) = self.links.get_mut(&process) else { return };
-        let at = link.reach_client(now().saturating_add(time));
-        self.arrive(at, Arrival::Reply(process, client, reply));
+        self.cross(process, Link::reach_client, None, Arrival::Reply(process, client, reply));
     }
 
     fn send(&mut self, process: ProcessId, ask: Ask) {
-        let time = self.travel_time();
         let Some(link) = self.links.get_mut(&process) else { return };
         let Some(client) = link.client else {
             link.outbox.push(ask);
             return;
         };
-        let at = link.reach_server(now().saturating_add(time));
-        self.arrive(at, Arrival::AtServer { process, client, ask });
+        let arrival = |ask| Arrival::AtServer { process, client, ask };
+        self.cross(process, Link::reach_server, ask.again().map(arrival), arrival(ask));
+    }
+
+    /// Something goes over a link, in one direction. Where the plan doubles it and it can be, `again` goes as well.
+    fn cross(
+        &mut self,
+        process: ProcessId,
+        reach: fn(&mut Link, Timestamp) -> Timestamp,
+        again: Option<Arrival>,
+        arrival: Arrival,
+    ) {
+        self.crossed += 1;
+        let crossing = self.crossings.get(&self.crossed).copied();
+        let delay = if let Some(Crossing::Delayed(delay)) = crossing { delay } else { Duration::ZERO };
+        let time = self.travel_time() + delay;
+        let Some(link) = self.links.get_mut(&process) else { return };
+        let until = reach(link, now().saturating_add(time));
+        if let Some(crossing) = crossing {
+            self.history.note(Happening::Inflicted { fault: crossing.name() });
+            self.history.note(Happening::Crossed { process, crossing, until });
+        }
+        match crossing {
+            Some(Crossing::Lost) => return,
+            Some(Crossing::Doubled) => again.into_iter().for_each(|again| self.arrive(until, again)),
+            Some(Crossing::Delayed(_)) | None => {}
+        }
+        self.arrive(until, arrival);
+    }
+}
+
+impl Ask {
+    /// The same once more. What waits for an answer can't be doubled: there is one to wait.
+    fn again(&self) -> Option<Ask> {
+        match self {
+            Ask::Pull(number, request) => Some(Ask::Pull(*number, *request)),
+            Ask::Unsubscribe(number) => Some(Ask::Unsubscribe(*number)),
+            Ask::Settle(reply, verdict) => Some(Ask::Settle(*reply, *verdict)),
+            Ask::Attach(..) | Ask::Ping(_) => None,
+        }
     }
 }

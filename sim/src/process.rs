@@ -51,11 +51,11 @@ impl Trap {
     fn springs(&self, call: Call) -> bool {
         let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *set {
-            Some((wanted, 0)) if *wanted == call => {
+            Some((wanted, 0)) if *wanted == call || *wanted == Call::Any => {
                 *set = None;
                 true
             }
-            Some((wanted, left)) if *wanted == call => {
+            Some((wanted, left)) if *wanted == call || *wanted == Call::Any => {
                 *left -= 1;
                 false
             }
@@ -83,7 +83,7 @@ impl Process {
         history.note(Happening::Started { process: id, bounds: bounds(&settings) });
         let config = sabotage.config(config);
         let Ok(machine) = Machine::new(config) else { return };
-        let source = SimSource::open(id, network.clone(), settings.consumer.clone(), history.clone(), trap.clone());
+        let source = SimSource::open(id, network.clone(), settings.consumer(), history.clone(), trap.clone());
         let store = SimStore { process: id, bucket, trap };
         let parts = Parts {
             source: SabotagedSource::new(source, &sabotage),

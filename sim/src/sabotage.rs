@@ -55,6 +55,10 @@ pub enum Sabotage {
     AckTwice,
     /// An ack goes to the delivery that was settled before.
     SwapHandles,
+    /// What is settled is the first delivery of a message, though a newer one took its place.
+    ForgetNewerHandle,
+    /// What is left at a shutdown is dropped, not given back.
+    DropAtShutdown,
     /// Naks are delayed for a day.
     EndlessNak,
     /// Some fetched messages are dropped.
@@ -75,7 +79,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Each, and the oracle that must catch it.
-    pub const ALL: [(Sabotage, &'static str); 26] = [
+    pub const ALL: [(Sabotage, &'static str); 28] = [
         (Sabotage::AckWhenFetched, "no un-written ack"),
         (Sabotage::AckWhenWriteStarts, "no un-written ack"),
         (Sabotage::AckUnknown, "no un-written ack"),
@@ -94,6 +98,8 @@ impl Sabotage {
         (Sabotage::ForgetAcks, "settled exactly once"),
         (Sabotage::AckTwice, "settled exactly once"),
         (Sabotage::SwapHandles, "settled exactly once"),
+        (Sabotage::ForgetNewerHandle, "settled exactly once"),
+        (Sabotage::DropAtShutdown, "settled exactly once"),
         (Sabotage::EndlessNak, "comes to rest"),
         (Sabotage::DropFetched, "settled exactly once"),
         (Sabotage::IgnoreCapacity, "bounds are held"),

@@ -3,38 +3,44 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use serde::{Deserialize, Serialize};
 use warehouse_sink_core::{Backoff, Config};
 use warehouse_sink_jetstream_model::{ConsumerConfig, Start, StreamConfig};
+
+use crate::time;
 
 /// The largest message with everything around it, in bytes.
 pub const MAX_MESSAGE: u64 = 1100;
 
 /// The settings of one run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The seed that they were drawn from.
+    /// The seed that they were drawn from. It goes on choosing what is published, how long everything takes, and who comes first.
     pub seed: u64,
     /// How many replicas share the consumer.
     pub replicas: usize,
-    /// The machine's configuration; each process has a jitter of its own.
-    pub machine: Config,
     /// Fetchers of each process.
     pub workers: usize,
     /// Messages of a pull request.
     pub fetch_batch: usize,
     /// One attempt's time.
+    #[serde(with = "time")]
     pub write_timeout: Duration,
     /// A shutdown's time.
+    #[serde(with = "time")]
     pub shutdown_timeout: Duration,
-    /// The stream's limits.
-    pub stream: StreamConfig,
-    /// The consumer as it is created.
-    pub consumer: ConsumerConfig,
+    /// The most messages that the stream keeps.
+    pub stream_max_messages: Option<usize>,
+    /// The consumer's max ack pending.
+    pub max_ack_pending: Option<usize>,
     /// How many messages are published.
     pub messages: u64,
     /// How long the phase of faults is.
+    #[serde(with = "time")]
     pub faults_for: Duration,
     /// A message takes between half of this and the whole to cross a link.
+    #[serde(with = "time")]
     pub latency: Duration,
     /// The share of messages, in percent, that are poison.
     pub poison: u8,
@@ -42,15 +48,54 @@ pub struct Settings {
     pub many_rows: u8,
     /// How many partitions there are.
     pub partitions: u8,
+    /// The machine's configuration; each process has a jitter of its own.
+    #[serde(with = "MachineConfig")]
+    pub machine: Config,
     /// How the store fails.
     pub store: StoreSettings,
     /// How often faults of each kind come.
     pub faults: FaultSettings,
 }
 
+/// [`Config`], as it is written in the files of plans.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Config", deny_unknown_fields)]
+struct MachineConfig {
+    stream: String,
+    max_batch_rows: usize,
+    max_batch_bytes: u64,
+    #[serde(with = "time")]
+    flush_interval: Duration,
+    max_messages: usize,
+    max_bytes: u64,
+    max_open_partitions: usize,
+    max_concurrent_writes: usize,
+    max_write_attempts: u32,
+    #[serde(with = "BackoffConfig")]
+    retry: Backoff,
+    #[serde(with = "BackoffConfig")]
+    nak: Backoff,
+    #[serde(with = "time")]
+    ack_wait: Duration,
+    dead_letter: bool,
+    max_remembered: usize,
+    jitter_seed: u64,
+}
+
+/// [`Backoff`], as it is written in the files of plans.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Backoff", deny_unknown_fields)]
+struct BackoffConfig {
+    #[serde(with = "time")]
+    initial: Duration,
+    #[serde(with = "time")]
+    max: Duration,
+}
+
 /// How often the store fails in each way, in percent of puts.
-#[derive(Clone, Debug, Default)]
-#[expect(missing_docs, reason = "the names are those of `store::Fate`")]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "the names are those of `fault::Fate`")]
 pub struct StoreSettings {
     pub refused: u8,
     pub denied: u8,
@@ -58,24 +103,36 @@ pub struct StoreSettings {
     pub lost_before: u8,
     pub lost_after: u8,
     pub late: u8,
+    pub torn: u8,
     pub silent: u8,
 }
 
 /// How many faults of each kind a run has.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "the names are those of `fault::Fault`")]
 pub struct FaultSettings {
     pub kills: u32,
     pub kills_at_call: u32,
+    pub kills_twice: u32,
     pub pauses: u32,
     pub stops: u32,
+    pub second_signals: u32,
     pub cuts: u32,
     pub stalls: u32,
+    pub store_cuts: u32,
     pub server_restarts: u32,
     pub forgets: bool,
     pub loses_tail: bool,
+    pub clock_jumps: u32,
     pub consumer_deletes: u32,
     pub store_outages: u32,
+    /// In tenths of a percent of all that crosses a link.
+    pub lost: u32,
+    /// The same.
+    pub doubled: u32,
+    /// The same.
+    pub delays: u32,
 }
 
 impl Settings {
@@ -85,7 +142,7 @@ impl Settings {
         let rng = &mut rng;
         let machine = machine(rng, seed);
         let replicas = 1 + usize::from(rng.bool()) + usize::from(rng.u8(..4) == 0);
-        let ack_pending = rng.bool().then(|| machine.max_messages * replicas + rng.usize(0..8));
+        let max_ack_pending = rng.bool().then(|| machine.max_messages * replicas + rng.usize(0..8));
         Settings {
             seed,
             replicas,
@@ -93,13 +150,8 @@ impl Settings {
             fetch_batch: 1 + rng.usize(..16),
             write_timeout: millis(rng, 500, 4_000),
             shutdown_timeout: millis(rng, 200, 8_000),
-            stream: StreamConfig { max_messages: (rng.u8(..12) == 0).then(|| rng.usize(20..60)) },
-            consumer: ConsumerConfig {
-                ack_wait: machine.ack_wait,
-                max_ack_pending: ack_pending,
-                max_deliver: None,
-                start: Start::All,
-            },
+            stream_max_messages: (rng.u8(..12) == 0).then(|| rng.usize(20..60)),
+            max_ack_pending,
             messages: rng.u64(20..100),
             faults_for: millis(rng, 8_000, 30_000),
             latency: Duration::from_micros(rng.u64(400..30_000)),
@@ -109,6 +161,26 @@ impl Settings {
             store: store(rng),
             faults: faults(rng),
             machine,
+        }
+    }
+
+    /// The same settings without any fault.
+    pub fn calm(self) -> Self {
+        Settings { store: StoreSettings::default(), faults: FaultSettings::default(), ..self }
+    }
+
+    /// The stream's limits.
+    pub fn stream(&self) -> StreamConfig {
+        StreamConfig { max_messages: self.stream_max_messages }
+    }
+
+    /// The consumer as it is created.
+    pub fn consumer(&self) -> ConsumerConfig {
+        ConsumerConfig {
+            ack_wait: self.machine.ack_wait,
+            max_ack_pending: self.max_ack_pending,
+            max_deliver: None,
+            start: Start::All,
         }
     }
 }
@@ -156,6 +228,7 @@ fn store(rng: &mut Rng) -> StoreSettings {
         lost_before: share(rng, 10),
         lost_after: share(rng, 10),
         late: share(rng, 10),
+        torn: share(rng, 10),
         silent: share(rng, 5),
     }
 }
@@ -164,14 +237,21 @@ fn faults(rng: &mut Rng) -> FaultSettings {
     FaultSettings {
         kills: count(rng, 3),
         kills_at_call: count(rng, 3),
+        kills_twice: count(rng, 2),
         pauses: count(rng, 2),
         stops: count(rng, 3),
+        second_signals: count(rng, 2),
         cuts: count(rng, 3),
         stalls: count(rng, 2),
+        store_cuts: count(rng, 2),
         server_restarts: count(rng, 2),
         forgets: rng.bool(),
         loses_tail: rng.bool(),
+        clock_jumps: count(rng, 2),
         consumer_deletes: count(rng, 2),
         store_outages: count(rng, 2),
+        lost: count(rng, 10),
+        doubled: count(rng, 20),
+        delays: count(rng, 10),
     }
 }

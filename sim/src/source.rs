@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 use warehouse_sink_core::{Capacity, MessageId};
 use warehouse_sink_io::source::{Incoming, Pull, Settlement, Source, SourceError};
 use warehouse_sink_jetstream_model::{ConsumerConfig, Delivered, End, PullRequest, Reply, Verdict};
@@ -17,8 +18,10 @@ use crate::process::Trap;
 use crate::settings::MAX_MESSAGE;
 
 /// How long an unanswered request stays with the server.
-const EXPIRES: Duration = Duration::from_secs(3);
-/// How long the server may say nothing of a request or a question.
+const EXPIRES: Duration = Duration::from_secs(2);
+/// How long after its expiry a request may end.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the server may say nothing of a question.
 const SILENCE: Duration = Duration::from_secs(5);
 /// How many messages are handed in at a time at most.
 const CHUNK: usize = 16;
@@ -66,6 +69,7 @@ impl Inner {
         if self.attached.load(Ordering::Relaxed) {
             return Ok(());
         }
+        self.trap.step(Call::Attach).await;
         let floor = *self.floor.lock().unwrap_or_else(PoisonError::into_inner);
         let (answer, answered) = oneshot::channel();
         self.network.send(self.process, Ask::Attach(floor, self.consumer.clone(), answer));
@@ -89,15 +93,16 @@ impl Source for SimSource {
 
     async fn pull(&self, limit: Capacity) -> Result<SimPull, SourceError> {
         let inner = &self.inner;
-        inner.trap.step(Call::Pull).await;
         inner.attach().await?;
+        inner.trap.step(Call::Pull).await;
         let mut connections = inner.connections.clone();
         connections.mark_unchanged();
         let (number, answers) = inner.network.subscribe(inner.process);
         let request = PullRequest { batch: limit.messages, max_bytes: Some(limit.bytes), expires: EXPIRES };
         inner.network.send(inner.process, Ask::Pull(number, request));
         let left = limit.messages;
-        Ok(SimPull { inner: inner.clone(), number, answers, left, connections, cancelled: false, ended: false })
+        let deadline = Instant::now() + EXPIRES + PATIENCE;
+        Ok(SimPull { inner: inner.clone(), number, answers, left, deadline, connections, ended: false })
     }
 
     async fn settle(&self, handle: &Reply, settlement: Settlement) -> Result<(), SourceError> {
@@ -112,10 +117,12 @@ impl Source for SimSource {
         // Two settlements are two sends, and a process can die between them.
         inner.trap.step(Call::Settle).await;
         inner.network.send(inner.process, Ask::Settle(*handle, verdict));
+        inner.trap.step(Call::Settled).await;
         Ok(())
     }
 
     async fn flush(&self) -> Result<(), SourceError> {
+        self.inner.trap.step(Call::Flush).await;
         let (answer, answered) = oneshot::channel();
         self.inner.network.send(self.inner.process, Ask::Ping(answer));
         answered.await.map_err(|error| SourceError::caused_by("the connection was lost", error))
@@ -132,8 +139,9 @@ pub(crate) struct SimPull {
     number: u64,
     answers: mpsc::UnboundedReceiver<Answer>,
     left: usize,
+    /// When the request must have ended.
+    deadline: Instant,
     connections: watch::Receiver<u64>,
-    cancelled: bool,
     ended: bool,
 }
 
@@ -144,8 +152,8 @@ impl SimPull {
             biased;
             answer = self.answers.recv() => Ok(answer),
             _ = connections.changed() => Ok(None),
-            () = tokio::time::sleep(SILENCE) => {
-                if self.cancelled { Ok(None) } else { Err(SourceError::new("the server said nothing of a pull request")) }
+            () = tokio::time::sleep_until(self.deadline) => {
+                Err(SourceError::new("the server did not end a pull request in time"))
             }
         }
     }
@@ -160,7 +168,6 @@ impl SimPull {
                 self.inner.history.note(Happening::Handed { process, reply, bytes });
                 messages.push(SimMessage { delivered });
             }
-            Answer::Unsubscribed => self.ended = true,
             Answer::End(end) => {
                 self.ended = true;
                 if matches!(end, End::ConsumerDeleted | End::NoResponders) {
@@ -198,12 +205,15 @@ impl Pull for SimPull {
                 self.inner.detach();
             }
         }
-        if messages.is_empty() { None } else { Some(Ok(messages)) }
+        if messages.is_empty() {
+            return None;
+        }
+        self.inner.trap.step(Call::Deliveries).await;
+        Some(Ok(messages))
     }
 
     async fn cancel(&mut self) {
-        self.cancelled = true;
-        self.inner.network.send(self.inner.process, Ask::Unsubscribe(self.number));
+        // It expires by itself, soon.
     }
 }
 
@@ -211,9 +221,7 @@ impl Drop for SimPull {
     /// A subscription that is dropped is ended, as async-nats does it. Nothing is settled.
     fn drop(&mut self) {
         self.inner.network.forget(self.inner.process, self.number);
-        if !self.cancelled && self.left > 0 {
-            self.inner.network.send(self.inner.process, Ask::Unsubscribe(self.number));
-        }
+        self.inner.network.send(self.inner.process, Ask::Unsubscribe(self.number));
     }
 }
 

@@ -1,6 +1,6 @@
 //! One run: everything is started, faults come by the plan, then nothing fails any more and everything must come to rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use warehouse_sink_core::{Destination, Timestamp};
 
 use crate::event::{Event, EventRow};
-use crate::fault::{Call, Fault, Plan};
+use crate::fault::{Call, Fault, Plan, Sorted};
 use crate::history::{Entry, Happening, History, ProcessId, now};
 use crate::network::Network;
 use crate::process::{Process, Trap};
@@ -27,13 +27,15 @@ pub fn run(settings: &Settings, plan: &Plan, sabotage: &Sabotage) -> Vec<Entry> 
     let (settings, plan, sabotage) = (settings.clone(), plan.clone(), *sabotage);
     let thread = std::thread::spawn(move || {
         let runtime = Runtime::with_seed_and_config(settings.seed, madsim::Config::default());
-        runtime.block_on(async move { World::new(settings, sabotage).run(plan).await })
+        runtime.block_on(async move { World::new(settings, sabotage, plan).run().await })
     });
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 struct World {
     settings: Arc<Settings>,
+    /// The faults that come at a time, in order.
+    faults: VecDeque<(Timestamp, Fault)>,
     sabotage: Sabotage,
     history: History,
     network: Arc<Network>,
@@ -50,6 +52,8 @@ struct World {
 #[derive(Default)]
 struct Replica {
     running: Option<Running>,
+    /// The call within which the next process dies.
+    next_trap: Option<(Call, u32)>,
 }
 
 struct Running {
@@ -67,21 +71,25 @@ enum Later {
     Start(usize),
     Resume(ProcessId),
     Uncut(ProcessId),
+    /// A second signal.
+    End(ProcessId),
 }
 
 /// How often the world looks for processes that ended and a server that has something to sync.
 const TURN: Duration = Duration::from_millis(50);
 
 impl World {
-    fn new(settings: Settings, sabotage: Sabotage) -> Self {
+    fn new(settings: Settings, sabotage: Sabotage, plan: Plan) -> Self {
         let history = History::default();
-        let network = Network::new(settings.stream.clone(), settings.latency, settings.seed, history.clone());
-        let (bucket, work) = Bucket::new(settings.store.clone(), settings.seed, history.clone());
+        let Sorted { faults, fates, crossings } = plan.into_iter().collect();
+        let network = Network::new(&settings, crossings, history.clone());
+        let (bucket, work) = Bucket::new(fates, settings.seed, history.clone());
         tokio::spawn(network.clone().carry());
         tokio::spawn(work.work());
         let replicas = (0..settings.replicas).map(|_| Replica::default()).collect();
         World {
             settings: Arc::new(settings),
+            faults,
             sabotage,
             history,
             network,
@@ -94,14 +102,13 @@ impl World {
         }
     }
 
-    async fn run(mut self, plan: Plan) -> Vec<Entry> {
+    async fn run(mut self) -> Vec<Entry> {
         (0..self.replicas.len()).for_each(|replica| self.start(replica));
         let publisher = tokio::spawn(publish(self.network.clone(), self.settings.clone()));
-        let mut plan = plan.into_iter().peekable();
         let end = Timestamp::ZERO.saturating_add(self.settings.faults_for);
         let mut rng = Rng::with_seed(self.settings.seed ^ 0x5_1c);
         while now() < end {
-            while let Some((_, fault)) = plan.next_if(|(at, _)| *at <= now()) {
+            while let Some((_, fault)) = self.faults.pop_front_if(|(at, _)| *at <= now()) {
                 self.inflict(fault);
             }
             if rng.u8(..60) == 0 {
@@ -120,16 +127,14 @@ impl World {
     /// Does what is due, kills what has walked into a trap, and notices what has ended.
     fn turn(&mut self) {
         while let Ok(process) = self.sprung.1.try_recv() {
-            let place = self.replicas.iter().position(|replica| replica.is(process));
-            if let Some(place) = place {
-                self.kill(place, self.replicas[place].running.as_ref().map_or(Duration::ZERO, |running| running.down));
-            }
+            self.kill_process(process);
         }
         while let Some(first) = self.later.first_entry().filter(|first| first.key().0 <= now()) {
             match first.remove() {
                 Later::Start(replica) => self.start(replica),
                 Later::Resume(process) => self.resume(process),
                 Later::Uncut(process) => self.network.uncut(process),
+                Later::End(process) => self.kill_process(process),
             }
         }
         for place in 0..self.replicas.len() {
@@ -161,6 +166,9 @@ impl World {
             trap: trap.clone(),
             sabotage: self.sabotage,
         };
+        if let Some((call, nth)) = self.replicas[place].next_trap.take() {
+            trap.set(call, nth);
+        }
         let (stop, stopped) = watch::channel(false);
         let (end, ended) = watch::channel(false);
         let node = Handle::current().create_node().build();
@@ -171,6 +179,12 @@ impl World {
         });
         self.replicas[place].running =
             Some(Running { id, node, stop, trap, ended, paused: false, down: Duration::ZERO });
+    }
+
+    fn kill_process(&mut self, process: ProcessId) {
+        if let Some(place) = self.replicas.iter().position(|replica| replica.id() == Some(process)) {
+            self.kill(place, self.replicas[place].running.as_ref().map_or(Duration::ZERO, |running| running.down));
+        }
     }
 
     fn kill(&mut self, place: usize, down: Duration) {
@@ -194,14 +208,22 @@ impl World {
     }
 
     fn inflict(&mut self, fault: Fault) {
+        self.history.note(Happening::Inflicted { fault: fault.name() });
         match fault {
             Fault::Kill { replica, down } => self.kill(replica, down),
-            Fault::ServerRestart { down, forget } => self.network.restart_server(down, forget),
-            Fault::DeleteConsumer => self.network.delete_consumer(),
-            Fault::StoreOutage { outage } => self.bucket.outage(outage),
             Fault::KillAtCall { replica, call, nth, down } => self.set_trap(replica, call, nth, down),
-            Fault::Stop { replica, down } => self.ask_to_stop(replica, down),
+            Fault::KillTwice { replica, nth, again, down } => {
+                self.set_trap(replica, Call::Any, nth, down);
+                self.replicas[replica].next_trap = Some((Call::Any, again));
+            }
             Fault::Pause { replica, pause } => self.pause(replica, pause),
+            Fault::Stop { replica, down } => self.ask_to_stop(replica, down),
+            Fault::StopTwice { replica, after, down } => {
+                self.ask_to_stop(replica, down);
+                if let Some(id) = self.replicas[replica].id() {
+                    self.after(after, Later::End(id));
+                }
+            }
             Fault::Cut { replica, down } => {
                 if let Some(id) = self.replicas[replica].id() {
                     self.network.cut(id);
@@ -213,6 +235,15 @@ impl World {
                     self.network.stall(id, stall);
                 }
             }
+            Fault::StoreCut { replica, down } => {
+                if let Some(id) = self.replicas[replica].id() {
+                    self.bucket.cut(id, down);
+                }
+            }
+            Fault::ServerRestart { down, forget } => self.network.restart_server(down, forget.into()),
+            Fault::ClockJump { millis } => self.network.jump_clock(millis),
+            Fault::DeleteConsumer => self.network.delete_consumer(),
+            Fault::StoreOutage { outage } => self.bucket.outage(outage),
         }
     }
 
@@ -244,6 +275,7 @@ impl World {
     fn heal(&mut self) {
         self.history.note(Happening::Healed);
         self.bucket.heal();
+        self.network.heal();
         for place in 0..self.replicas.len() {
             if let Some(id) = self.replicas[place].id() {
                 self.network.uncut(id);
@@ -283,19 +315,15 @@ impl Replica {
     fn id(&self) -> Option<ProcessId> {
         self.running.as_ref().map(|running| running.id)
     }
-
-    fn is(&self, process: ProcessId) -> bool {
-        self.id() == Some(process)
-    }
 }
 
 /// The longest that a message may take once nothing fails: all that waits ends, then it is fetched, held, and written, and
-/// with little room that takes several rounds.
+/// with little room that takes many rounds: one pull may bring a message or two, and take up the room until the flush.
 fn time_to_rest(settings: &Settings) -> Duration {
     let machine = &settings.machine;
     let round = machine.flush_interval + machine.nak.max + machine.retry.max + machine.ack_wait * 2;
     let waits = round + settings.write_timeout + settings.shutdown_timeout + Duration::from_secs(30);
-    let rounds = 2 + settings.messages as u32 / machine.max_messages as u32;
+    let rounds = 2 + settings.messages as u32 / settings.fetch_batch.min(2) as u32;
     waits + (machine.flush_interval + Duration::from_secs(1)) * rounds
 }
 

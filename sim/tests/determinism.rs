@@ -5,11 +5,9 @@
 
 use std::process::Command;
 
-use warehouse_sink_sim::fault;
-use warehouse_sink_sim::history::timeline;
+use warehouse_sink_sim::case::Case;
+use warehouse_sink_sim::history::trace;
 use warehouse_sink_sim::sabotage::Sabotage;
-use warehouse_sink_sim::settings::Settings;
-use warehouse_sink_sim::world;
 
 const SEEDS: u64 = 30;
 /// Set in the child processes: where to write the histories.
@@ -38,10 +36,7 @@ fn the_same_seed_gives_the_same_history_in_two_processes() {
 #[test]
 fn write_histories() {
     let Some(file) = std::env::var_os(OUTPUT) else { return };
-    let run = |seed| {
-        let settings = Settings::draw(seed);
-        timeline(&world::run(&settings, &fault::draw(&settings), &Sabotage::None))
-    };
+    let run = |seed| trace(&Case::of_seed(seed).run(Sabotage::None));
     let histories: String = (0..SEEDS).map(run).collect();
     std::fs::write(file, histories).unwrap();
 }

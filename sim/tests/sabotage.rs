@@ -5,11 +5,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use warehouse_sink_sim::fault;
+use warehouse_sink_sim::case::Case;
 use warehouse_sink_sim::oracle::judge;
 use warehouse_sink_sim::sabotage::Sabotage;
-use warehouse_sink_sim::settings::Settings;
-use warehouse_sink_sim::world;
 
 /// The most seeds that one may take.
 const SEEDS: u64 = 2_000;
@@ -17,8 +15,7 @@ const SEEDS: u64 = 2_000;
 /// The first seed in which the named oracle sees something wrong.
 fn caught(sabotage: Sabotage, oracle: &str) -> Option<u64> {
     (0..SEEDS).find(|seed| {
-        let settings = Settings::draw(*seed);
-        let history = world::run(&settings, &fault::draw(&settings), &sabotage);
+        let history = Case::of_seed(*seed).run(sabotage);
         judge(&history).iter().any(|judgement| judgement.oracle == oracle && judgement.violation.is_some())
     })
 }

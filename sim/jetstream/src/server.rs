@@ -94,6 +94,11 @@ impl Server {
         id
     }
 
+    /// Moves the wall clock by so many nanoseconds, forwards or back.
+    pub fn move_clock(&mut self, nanos: i64) {
+        self.epoch = self.epoch.saturating_add(nanos);
+    }
+
     /// Creates the consumer unless there is one; says whether it did.
     pub fn create_consumer(&mut self, config: ConsumerConfig) -> bool {
         if self.consumer.is_some() {

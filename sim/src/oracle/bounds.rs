@@ -49,12 +49,9 @@ impl Process {
         self.limit("writes", self.writes.len() as u64)
     }
 
-    /// Of two messages that have had one sequence, only the newer is settled; the older leaves no trace when it is written.
+    /// Of two messages that have had one sequence, one may leave no trace when it is written: an ack of it could reach the other. Only
+    /// the last to come is counted, until either is settled.
     fn hand_in(&mut self, at: Timestamp, message: MessageId, bytes: u64) {
-        let newest = MessageId { published_at: i64::MAX, ..message };
-        if self.held.range(message..=newest).any(|(other, _)| *other != message) {
-            return;
-        }
         self.held.retain(|other, _| other.stream_sequence != message.stream_sequence || *other == message);
         self.held.entry(message).or_insert((at, bytes));
     }
@@ -97,7 +94,8 @@ impl Oracle for HeldBounds {
             }
             Happening::Settling { verdict: Verdict::Progress, .. } => Ok(false),
             Happening::Settling { reply, .. } => {
-                process.held.remove(&reply.message);
+                let sequence = reply.message.stream_sequence;
+                process.held.retain(|message, _| message.stream_sequence != sequence);
                 Ok(false)
             }
             Happening::Held { what, value, .. } => process.limit(what, *value),

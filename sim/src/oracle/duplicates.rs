@@ -18,9 +18,9 @@ pub(super) struct Duplicates {
     stored: BTreeMap<(MessageId, u32), (String, ProcessId)>,
     /// Who ever had a message.
     handed: BTreeMap<ProcessId, BTreeSet<MessageId>>,
+    published: BTreeSet<MessageId>,
     /// Messages that may be stored by more than one process.
     explained: BTreeSet<MessageId>,
-    everything: bool,
     stopping: BTreeSet<ProcessId>,
 }
 
@@ -40,7 +40,7 @@ impl Duplicates {
         if *by == process && self.remembers {
             return Err(format!("{process:?} stored {row:?} twice, in {first} and {key}"));
         }
-        if *by != process && !self.everything && !self.explained.contains(&row.0) {
+        if *by != process && !self.explained.contains(&row.0) {
             return Err(format!("{by:?} and {process:?} stored {row:?}, and nothing explains it"));
         }
         Ok(())
@@ -72,7 +72,11 @@ impl Oracle for Duplicates {
             Happening::AckWaitOver { message } => {
                 self.explained.insert(*message);
             }
-            Happening::ServerDown | Happening::ConsumerDeleted => self.everything = true,
+            // Acks that are forgotten, and deliveries of a consumer that is no more, are of what was there by then.
+            Happening::Published { message, .. } => {
+                self.published.insert(*message);
+            }
+            Happening::ServerDown | Happening::ConsumerDeleted => self.explained.extend(&self.published),
             Happening::Durable { key, rows, put } => {
                 let process = self.puts.get(put).copied().unwrap_or(ProcessId(u32::MAX));
                 for row in rows.iter() {

@@ -1,7 +1,7 @@
 //! A delivery that a process holds is kept alive, or given back, before its ack wait ends: as long as the process runs and its
 //! connection carries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use warehouse_sink_core::{MessageId, Timestamp};
 use warehouse_sink_jetstream_model::Verdict;
@@ -14,6 +14,9 @@ pub(super) struct KeptAlive {
     processes: BTreeMap<ProcessId, Process>,
     /// Who has the newest delivery of a message, and since when.
     holders: BTreeMap<MessageId, (ProcessId, Timestamp)>,
+    /// The messages that a process was handed of each sequence. Of two, one may be left to come again: to settle it could settle the
+    /// other.
+    handed: BTreeMap<(ProcessId, u64), BTreeSet<MessageId>>,
 }
 
 struct Process {
@@ -35,7 +38,8 @@ impl KeptAlive {
     fn over(&self, at: Timestamp, message: MessageId) -> Result<bool, String> {
         let Some((holder, since)) = self.holders.get(&message) else { return Ok(false) };
         let Some(process) = self.processes.get(holder) else { return Ok(false) };
-        let calm = process.connected && !process.paused;
+        let of_one_sequence = self.handed.get(&(*holder, message.stream_sequence)).map_or(0, BTreeSet::len);
+        let calm = of_one_sequence == 1 && process.connected && !process.paused;
         if !calm || at.since(process.calm_since.max(*since)) < process.bounds.ack_wait {
             return Ok(false);
         }
@@ -58,12 +62,15 @@ impl Oracle for KeptAlive {
             Happening::Resumed { process } => self.disturb(*process, at, |process| process.paused = false),
             Happening::LinkDown { process } => self.disturb(*process, at, |process| process.connected = false),
             Happening::LinkUp { process } => self.disturb(*process, at, |process| process.connected = true),
-            Happening::LinkStalled { process, until } => self.disturb(*process, *until, |_| {}),
+            Happening::LinkStalled { process, until } | Happening::Crossed { process, until, .. } => {
+                self.disturb(*process, *until, |_| {});
+            }
             Happening::Killed { process } | Happening::Ended { process, .. } => {
                 self.processes.remove(process);
             }
             Happening::Handed { process, reply, .. } => {
                 self.holders.insert(reply.message, (*process, at));
+                self.handed.entry((*process, reply.message.stream_sequence)).or_default().insert(reply.message);
             }
             Happening::Settling { verdict: Verdict::Progress, .. } => return Ok(true),
             Happening::Settling { reply, .. } => {

@@ -42,13 +42,14 @@ impl Deliveries {
         }
     }
 
-    /// A message that was handed in and neither settled since nor outdated by one that has its sequence now.
+    /// A message that was handed in and not settled since. One of two that had the same sequence may be: an ack of it could have
+    /// reached the other.
     fn left(&self) -> Option<&Reply> {
-        let newer = |other: &MessageId, message: &MessageId| {
-            other.stream_sequence == message.stream_sequence && other.published_at > message.published_at
+        let rival = |other: &MessageId, message: &MessageId| {
+            other.stream_sequence == message.stream_sequence && other.published_at != message.published_at
         };
-        let outdated = |message: &MessageId| self.open.keys().any(|reply| newer(&reply.message, message));
-        self.held.iter().find(|(message, _)| !outdated(message)).map(|(_, reply)| reply)
+        let has_rival = |message: &MessageId| self.open.keys().any(|reply| rival(&reply.message, message));
+        self.held.iter().find(|(message, _)| !has_rival(message)).map(|(_, reply)| reply)
     }
 }
 

@@ -1,10 +1,11 @@
 //! A source that settles, or fetches, what it was not told to.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use warehouse_sink_core::Capacity;
+use warehouse_sink_core::{Capacity, MessageId};
 use warehouse_sink_io::source::{Pull, Settlement, Source, SourceError};
 use warehouse_sink_jetstream_model::Reply;
 
@@ -17,17 +18,31 @@ pub(crate) struct SabotagedSource {
     sabotage: Sabotage,
     settled: Arc<AtomicU64>,
     last: Arc<Mutex<Option<Reply>>>,
+    /// The first delivery of each message.
+    first: Arc<Mutex<BTreeMap<MessageId, Reply>>>,
 }
 
 impl SabotagedSource {
     pub fn new(inner: SimSource, sabotage: &Sabotage) -> Self {
-        SabotagedSource { inner, sabotage: *sabotage, settled: Arc::default(), last: Arc::default() }
+        SabotagedSource {
+            inner,
+            sabotage: *sabotage,
+            settled: Arc::default(),
+            last: Arc::default(),
+            first: Arc::default(),
+        }
     }
 
     /// The handle before this one.
     fn swap(&self, handle: &Reply) -> Reply {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.replace(*handle).unwrap_or(*handle)
+    }
+
+    /// The first delivery of the handle's message.
+    fn first(&self, handle: &Reply) -> Reply {
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        *first.entry(handle.message).or_insert(*handle)
     }
 }
 
@@ -54,6 +69,8 @@ impl Source for SabotagedSource {
                 self.inner.settle(handle, settlement).await?;
                 settlement
             }
+            (Sabotage::DropAtShutdown, Settlement::Nak(Duration::ZERO)) => return Ok(()),
+            (Sabotage::ForgetNewerHandle, _) => return self.inner.settle(&self.first(handle), settlement).await,
             (Sabotage::SwapHandles, Settlement::Ack) => return self.inner.settle(&self.swap(handle), settlement).await,
             _ => settlement,
         };
@@ -82,6 +99,11 @@ impl Pull for SabotagedPull {
         let Some(Ok(mut messages)) = next else { return next };
         match self.source.sabotage {
             Sabotage::DropFetched if messages.len() > 1 => drop(messages.pop()),
+            Sabotage::ForgetNewerHandle => {
+                for message in &messages {
+                    self.source.first(&message.reply());
+                }
+            }
             Sabotage::AckWhenFetched => {
                 for message in &messages {
                     // Sending cannot fail in the simulator.

@@ -1,0 +1,126 @@
+//! What goes wrong under a seed.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::{Call, Crossing, Fate, Fault, Lost, Plan, Planned};
+use crate::settings::{FaultSettings, Settings, StoreSettings};
+
+/// Puts and crossings beyond these go well: the plan has an end.
+const PUTS: u64 = 400;
+const CROSSINGS: u64 = 2_000;
+
+/// Draws the plan of a run.
+pub fn draw(settings: &Settings) -> Plan {
+    let mut rng = Rng::with_seed(settings.seed ^ 0xfa_0175);
+    let rng = &mut rng;
+    let mut plan = timed(rng, settings);
+    for nth in 1..=PUTS {
+        plan.extend(fate(rng, &settings.store).map(|fate| Planned::Put { nth, fate }));
+    }
+    for nth in 1..=CROSSINGS {
+        plan.extend(crossing(rng, &settings.faults).map(|crossing| Planned::Crossing { nth, crossing }));
+    }
+    plan
+}
+
+fn timed(rng: &mut Rng, settings: &Settings) -> Plan {
+    let mut times = Vec::new();
+    let faults = &settings.faults;
+    let replicas = settings.replicas;
+    let mut add = |rng: &mut Rng, count: u32, draw: &dyn Fn(&mut Rng) -> Fault| {
+        for _ in 0..count {
+            let at = rng.u64(..settings.faults_for.as_micros() as u64);
+            times.push((Duration::from_micros(at), draw(rng)));
+        }
+    };
+    add(rng, faults.kills, &|rng| Fault::Kill { replica: rng.usize(..replicas), down: millis(rng, 3_000) });
+    add(rng, faults.kills_at_call, &|rng| Fault::KillAtCall {
+        replica: rng.usize(..replicas),
+        call: call(rng),
+        nth: rng.u32(..8),
+        down: millis(rng, 2_000),
+    });
+    add(rng, faults.kills_twice, &|rng| Fault::KillTwice {
+        replica: rng.usize(..replicas),
+        nth: rng.u32(..20),
+        again: rng.u32(..12),
+        down: millis(rng, 1_000),
+    });
+    // Longer than the ack wait as often as not.
+    let long = settings.machine.ack_wait.as_millis() as u64 * 2;
+    add(rng, faults.pauses, &|rng| Fault::Pause { replica: rng.usize(..replicas), pause: millis(rng, long) });
+    add(rng, faults.stops, &|rng| Fault::Stop { replica: rng.usize(..replicas), down: millis(rng, 2_000) });
+    add(rng, faults.second_signals, &|rng| Fault::StopTwice {
+        replica: rng.usize(..replicas),
+        after: millis(rng, 2_000),
+        down: millis(rng, 2_000),
+    });
+    add(rng, faults.cuts, &|rng| Fault::Cut { replica: rng.usize(..replicas), down: millis(rng, long) });
+    add(rng, faults.stalls, &|rng| Fault::Stall { replica: rng.usize(..replicas), stall: millis(rng, long) });
+    add(rng, faults.store_cuts, &|rng| Fault::StoreCut { replica: rng.usize(..replicas), down: millis(rng, long) });
+    let forget = match (faults.forgets, faults.loses_tail) {
+        (false, _) => Lost::Nothing,
+        (true, false) => Lost::Consumer,
+        (true, true) => Lost::StreamAndConsumer,
+    };
+    add(rng, faults.server_restarts, &|rng| Fault::ServerRestart { down: millis(rng, 3_000), forget });
+    add(rng, faults.clock_jumps, &|rng| Fault::ClockJump { millis: rng.i64(-20_000..20_000) });
+    add(rng, faults.consumer_deletes, &|_| Fault::DeleteConsumer);
+    add(rng, faults.store_outages, &|rng| Fault::StoreOutage { outage: millis(rng, long) });
+    times.sort_by_key(|(at, _)| *at);
+    times.into_iter().map(|(time, fault)| Planned::At { time, fault }).collect()
+}
+
+fn millis(rng: &mut Rng, most: u64) -> Duration {
+    Duration::from_millis(rng.u64(..most))
+}
+
+fn call(rng: &mut Rng) -> Call {
+    let calls = [
+        Call::Attach,
+        Call::Pull,
+        Call::Deliveries,
+        Call::Settle,
+        Call::Settled,
+        Call::Flush,
+        Call::Put,
+        Call::PutAnswer,
+    ];
+    calls[rng.usize(..calls.len())]
+}
+
+fn fate(rng: &mut Rng, settings: &StoreSettings) -> Option<Fate> {
+    let StoreSettings { refused, denied, slow, lost_before, lost_after, late, torn, silent } = *settings;
+    let not_now = [Fate::Refused, Fate::Throttled, Fate::OutOfSpace][rng.usize(..3)];
+    let never_answered = if rng.bool() { Fate::SilentApplied } else { Fate::SilentLost };
+    let fates = [
+        (refused, not_now),
+        (denied, Fate::Denied),
+        (slow, Fate::Slow),
+        (lost_before, Fate::LostBefore),
+        (lost_after, Fate::LostAfter),
+        (late, Fate::Late),
+        (torn, Fate::Torn),
+        (silent, never_answered),
+    ];
+    pick(rng.u32(..100), fates.map(|(share, fate)| (u32::from(share), fate)))
+}
+
+/// In tenths of a percent: there are many more crossings than puts.
+fn crossing(rng: &mut Rng, settings: &FaultSettings) -> Option<Crossing> {
+    let delayed = Crossing::Delayed(millis(rng, 4_000));
+    let FaultSettings { lost, doubled, delays, .. } = *settings;
+    pick(rng.u32(..1000), [(lost, Crossing::Lost), (doubled, Crossing::Doubled), (delays, delayed)])
+}
+
+fn pick<T, const N: usize>(mut roll: u32, shares: [(u32, T); N]) -> Option<T> {
+    for (share, what) in shares {
+        if roll < share {
+            return Some(what);
+        }
+        roll -= share;
+    }
+    None
+}
