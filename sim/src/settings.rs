@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use warehouse_sink_core::{Backoff, Config};
-use warehouse_sink_jetstream_model::{ConsumerConfig, Start, StreamConfig};
+use warehouse_sink_jetstream_model::{AckPolicy, ConsumerConfig, Start, StreamConfig};
 
 /// The largest message with everything around it, in bytes.
 pub const MAX_MESSAGE: u64 = 1100;
@@ -95,6 +95,7 @@ impl Settings {
             shutdown_timeout: millis(rng, 200, 8_000),
             stream: StreamConfig { max_messages: (rng.u8(..12) == 0).then(|| rng.usize(20..60)) },
             consumer: ConsumerConfig {
+                ack_policy: AckPolicy::Explicit,
                 ack_wait: machine.ack_wait,
                 max_ack_pending: ack_pending,
                 max_deliver: None,
