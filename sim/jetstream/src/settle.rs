@@ -6,7 +6,7 @@ use warehouse_sink_core::{MessageId, Timestamp};
 
 use crate::clock::Clock;
 use crate::consumer::Consumer;
-use crate::stored::Position;
+use crate::stored::{Position, acked_with};
 use crate::{AckPolicy, Reply, Verdict};
 
 impl Consumer {
@@ -51,12 +51,15 @@ impl Consumer {
         if acked.consumer <= self.floor.consumer || acked.stream <= self.floor.stream {
             return Vec::new();
         }
+        let sequences = acked_with(&self.pending, self.floor.stream, acked.stream);
         self.floor = acked;
-        let kept = self.pending.split_off(&(acked.stream + 1));
-        let settled = std::mem::replace(&mut self.pending, kept);
-        settled.keys().for_each(|sequence| self.forget(*sequence));
+        let mut settled = Vec::new();
+        for sequence in sequences {
+            settled.extend(self.pending.remove(&sequence).map(|pending| pending.id));
+            self.forget(sequence);
+        }
         self.stored.update_acks(AckPolicy::All, acked.consumer, acked.stream);
-        settled.into_values().map(|pending| pending.id).collect()
+        settled
     }
 
     fn forget(&mut self, sequence: u64) {

@@ -74,9 +74,11 @@ impl Stored {
         }
         match policy {
             AckPolicy::All => {
+                for sequence in acked_with(&self.pending, self.floor.stream, sequence) {
+                    self.pending.remove(&sequence);
+                    self.redelivered.remove(&sequence);
+                }
                 self.floor = Position { consumer: consumer_sequence, stream: sequence };
-                self.pending = self.pending.split_off(&(sequence + 1));
-                self.redelivered = self.redelivered.split_off(&(sequence + 1));
             }
             AckPolicy::Explicit => self.ack_one(consumer_sequence, sequence),
         }
@@ -105,4 +107,16 @@ impl Stored {
             *self = state;
         }
     }
+}
+
+/// The sequences that an ack of all up to `last` clears. The server walks what is pending, or the sequences down from the acked
+/// one until nothing is pending, whichever is less work. Only the latter also meets messages that have ended.
+pub(crate) fn acked_with<T>(pending: &BTreeMap<u64, T>, floor: u64, last: u64) -> Vec<u64> {
+    let below = pending.range(..=last).map(|(sequence, _)| *sequence);
+    if last - floor > pending.len() as u64 {
+        return below.collect();
+    }
+    let all_pending = below.clone().count() == pending.len();
+    let first = below.min().filter(|_| all_pending).unwrap_or(floor + 1);
+    (first..=last).collect()
 }

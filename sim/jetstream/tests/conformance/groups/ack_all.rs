@@ -18,6 +18,7 @@ holds!(ack_all, own_servers: false, [
     an_ack_takes_what_waits_for_redelivery,
     acks_free_max_ack_pending,
     max_deliver_ends_a_message_of_many,
+    what_ended_stays_counted_below_a_wide_ack,
     limits_drop_messages_of_many,
     a_purge_of_many,
     stale_settlements_of_a_deleted_consumer,
@@ -167,6 +168,18 @@ fn max_deliver_ends_a_message_of_many(scene: &mut Scene<'_>) {
     let pull = scene.pull(2);
     scene.wait_and_show(PAST_ACK_WAIT, pull);
     scene.ack(6);
+}
+
+fn what_ended_stays_counted_below_a_wide_ack(scene: &mut Scene<'_>) {
+    scene.begin(6, &ConsumerConfig { max_deliver: Some(2), ..all() });
+    scene.pull(4);
+    [2, 3].into_iter().for_each(|delivery| scene.settle(delivery, NAK));
+    scene.pull(2);
+    [5, 6].into_iter().for_each(|delivery| scene.settle(delivery, NAK));
+    scene.pull(1);
+    // More messages lie between the floor and the acked one than are pending, so that the server walks the pending ones.
+    scene.settle(4, Verdict::Term);
+    scene.ack(7);
 }
 
 fn limits_drop_messages_of_many(scene: &mut Scene<'_>) {

@@ -104,7 +104,7 @@ fn what_ended_outlives_a_restart(scene: &mut Scene<'_>) {
     scene.pull(1);
     scene.restart(Down::Killed);
     let pull = scene.ask(3);
-    scene.wait_and_show(PAST_ACK_WAIT, pull);
+    scene.wait_and_show(millis(1600), pull);
     scene.ack(2);
     scene.ack(1);
 }
