@@ -38,24 +38,15 @@ impl Consumer {
         consumer
     }
 
-    /// A stream that lost its tail takes the consumer back with it.
+    /// A consumer that was created in a part of the stream that is lost starts where the stream now ends. What is lost without
+    /// the consumer's state has no deliveries that could be pending.
     fn reconcile(&mut self, clock: Clock, stream: &Stream) {
-        let last = stream.last();
-        if last + 1 >= self.next_stream {
-            return;
+        let end = stream.last() + 1;
+        if end < self.next_stream {
+            self.next_stream = end;
+            self.floor_to_delivered();
+            self.stored = self.state(clock);
         }
-        if self.floor.stream > last {
-            self.floor = Position { consumer: self.next_consumer - 1, stream: last };
-            self.pending.clear();
-            self.redelivered.clear();
-        }
-        self.pending.split_off(&(last + 1));
-        self.redelivered.split_off(&(last + 1));
-        let newest = self.pending.values().map(|pending| pending.consumer_sequence).max();
-        let stream_sequence = self.pending.last_key_value().map(|(sequence, _)| *sequence);
-        self.next_stream = stream_sequence.unwrap_or(self.floor.stream) + 1;
-        self.next_consumer = newest.unwrap_or(self.floor.consumer) + 1;
-        self.stored = self.state(clock);
     }
 
     /// What the stream dropped meanwhile was delivered for nothing.

@@ -82,6 +82,15 @@ impl Real {
         self.admin = Client::connect(self.address);
     }
 
+    /// That a consumer is created or deleted is never forgotten: what was kept before changes as well.
+    fn change_saved(&self, change: impl FnOnce(&Path, &Path)) {
+        let Some(store) = self.server.as_ref().map(NatsServer::store).filter(|store| saved(store).exists()) else {
+            return;
+        };
+        let folder = self.consumer_folder();
+        change(&store.join(&folder), &saved(&store).join(&folder));
+    }
+
     fn consumer_folder(&self) -> PathBuf {
         ["jetstream", "$G", "streams", &self.stream, "obs"].iter().collect()
     }
@@ -138,10 +147,12 @@ impl Server for Real {
         }
         let body = json!({ "stream_name": self.stream, "config": body });
         self.call("CONSUMER.CREATE", ".C", &body);
+        self.change_saved(copy);
     }
 
     fn delete_consumer(&mut self) {
         self.call("CONSUMER.DELETE", ".C", &Value::Null);
+        self.change_saved(|_, saved| fs::remove_dir_all(saved).unwrap());
         thread::sleep(PAUSE);
     }
 
