@@ -32,11 +32,6 @@ pub(crate) struct Consumer {
     pub(crate) floor: Position,
 }
 
-/// The next message, and the reply that it would go out with.
-pub(crate) struct Candidate {
-    pub reply: Reply,
-}
-
 impl Consumer {
     pub fn new(config: ConsumerConfig, stream: &Stream) -> Self {
         let next_stream = match config.start {
@@ -65,8 +60,9 @@ impl Consumer {
         stream.count_from(self.next_stream)
     }
 
-    /// Takes the message that is to be delivered next. Redeliveries come first, whatever max ack pending says.
-    pub fn next_message(&mut self, clock: Clock, stream: &Stream, mut note: impl FnMut(Note)) -> Option<Candidate> {
+    /// Takes the message that is to be delivered next; gives the reply that it would go out with. Redeliveries come first,
+    /// whatever max ack pending says.
+    pub fn next_message(&mut self, clock: Clock, stream: &Stream, mut note: impl FnMut(Note)) -> Option<Reply> {
         while let Some(sequence) = self.redeliver.pop_front() {
             let again = self.redelivered.entry(sequence).or_default();
             *again += 1;
@@ -76,7 +72,7 @@ impl Consumer {
                 continue;
             }
             if let Some(message) = stream.get(sequence) {
-                return Some(Candidate { reply: self.reply(message.id, count, stream) });
+                return Some(self.reply(message.id, count, stream));
             }
             self.uncount(sequence);
         }
@@ -88,7 +84,7 @@ impl Consumer {
             return None;
         };
         self.next_stream = message.id.stream_sequence + 1;
-        Some(Candidate { reply: self.reply(message.id, 1, stream) })
+        Some(self.reply(message.id, 1, stream))
     }
 
     fn reply(&self, message: MessageId, delivery_count: u64, stream: &Stream) -> Reply {
@@ -114,10 +110,10 @@ impl Consumer {
         }
     }
 
-    /// Nobody took the candidate. A redelivery goes behind all others.
-    pub fn put_back(&mut self, candidate: &Candidate) {
-        let sequence = candidate.reply.message.stream_sequence;
-        if candidate.reply.delivery_count == 1 {
+    /// Nobody took the message. A redelivery goes behind all others.
+    pub fn put_back(&mut self, reply: &Reply) {
+        let sequence = reply.message.stream_sequence;
+        if reply.delivery_count == 1 {
             self.next_stream = sequence;
         } else {
             self.uncount(sequence);
@@ -125,9 +121,9 @@ impl Consumer {
         }
     }
 
-    /// The candidate was sent.
-    pub fn deliver(&mut self, clock: Clock, candidate: &Candidate) {
-        let Reply { message: id, consumer_sequence, delivery_count, .. } = candidate.reply;
+    /// The message was sent.
+    pub fn deliver(&mut self, clock: Clock, reply: &Reply) {
+        let Reply { message: id, consumer_sequence, delivery_count, .. } = *reply;
         let sequence = id.stream_sequence;
         // What is written down as the time of the delivery is the time of publishing.
         self.stored.update_delivered(&self.config, consumer_sequence, sequence, delivery_count, id.published_at);

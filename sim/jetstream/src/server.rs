@@ -33,7 +33,8 @@ pub struct ConsumerInfo {
 /// What a server that dies forgets of what it had not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Forget {
-    /// Nothing: the process was killed, and the operating system kept its writes.
+    /// Nothing: the process was killed, and the operating system kept its writes. (The real server may lose up to a tenth of a
+    /// second more of the consumer's state: it writes that down later than it answers.)
     Nothing,
     /// The consumer's state since the last [`Server::sync`]: settled messages come again.
     Consumer,
@@ -253,16 +254,16 @@ impl Server {
         let Server { stream, consumer: Some(consumer), waiting, effects, names, .. } = self else { return };
         while !waiting.is_empty() {
             let note = |note| effects.push_back(Effect::Note(note));
-            let Some(candidate) = consumer.next_message(clock, stream, note) else { break };
-            let Some(message) = stream.get(candidate.reply.message.stream_sequence) else { break };
-            let size = message.subject.len() as u64 + candidate.reply.subject_bytes(*names) + message.body.len() as u64;
+            let Some(reply) = consumer.next_message(clock, stream, note) else { break };
+            let Some(message) = stream.get(reply.message.stream_sequence) else { break };
+            let size = message.subject.len() as u64 + reply.subject_bytes(*names) + message.body.len() as u64;
             let Some(taker) = waiting.next(size, |inbox, end| effects.push_back(Effect::Ended(inbox, end))) else {
-                consumer.put_back(&candidate);
+                consumer.put_back(&reply);
                 break;
             };
-            consumer.deliver(clock, &candidate);
+            consumer.deliver(clock, &reply);
             let (subject, body) = (message.subject.clone(), message.body.clone());
-            effects.push_back(Effect::Deliver(taker.inbox, Delivered { reply: candidate.reply, subject, body }));
+            effects.push_back(Effect::Deliver(taker.inbox, Delivered { reply, subject, body }));
             if taker.bytes_left_over {
                 effects.push_back(Effect::Ended(taker.inbox, End::BatchCompleted));
             }

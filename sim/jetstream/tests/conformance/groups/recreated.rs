@@ -48,11 +48,11 @@ fn settlements_of_the_old_consumer_name_messages_of_the_new_one(scene: &mut Scen
     let pull = scene.pull(2);
     // Deliveries 1 to 5 of the old one were the messages 1 to 5; of the new one, 1 and 2 are the messages 3 and 4.
     scene.ack(1);
+    // Its number is beyond those that the new consumer has given out.
+    scene.settle(4, NAK);
     scene.settle(3, NAK);
     scene.pull(1);
     scene.ack(3);
-    // Its number is beyond those that the new consumer has given out.
-    scene.settle(5, NAK);
     scene.settle(4, Verdict::Term);
     scene.ack(5);
     scene.show(pull);
