@@ -22,6 +22,9 @@ use model::Model;
 use real::Real;
 use scene::Scene;
 
+/// What a step of a scenario takes.
+pub const STEP: Duration = Duration::from_millis(40);
+
 /// What a pull request brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Got {
@@ -38,7 +41,7 @@ pub enum Down {
     Killed,
 }
 
-/// A server with one stream and one consumer, real or not.
+/// A server with one stream and one consumer, real or not. All but publishing, connecting and looking takes [`STEP`].
 pub trait Server {
     fn create_stream(&mut self, max_messages: Option<usize>);
     fn publish(&mut self, body: &[u8]);

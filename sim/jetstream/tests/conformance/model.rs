@@ -9,12 +9,17 @@ use warehouse_sink_jetstream_model::{
     Verdict,
 };
 
-use super::{Down, Got, Server};
+use super::{Down, Got, STEP, Server};
+
+/// How far away from the moments at which time changes something a scenario has to look.
+const MARGIN: Duration = Duration::from_millis(400);
 
 pub struct Model {
     name: String,
     server: Modelled,
     now: Timestamp,
+    /// When time last changed anything.
+    changed: Option<Timestamp>,
     clients: usize,
     /// The inbox of each pull request.
     pulls: Vec<Inbox>,
@@ -34,6 +39,7 @@ impl Model {
             name: name.to_owned(),
             server: Modelled::new(StreamConfig::default(), name, "C"),
             now: Timestamp::ZERO,
+            changed: None,
             clients: 0,
             pulls: Vec::new(),
             came: BTreeMap::new(),
@@ -77,15 +83,18 @@ impl Server for Model {
     fn purge(&mut self, before: Option<u64>) {
         self.server.purge(self.now, before);
         self.take_effects();
+        self.wait(STEP);
     }
 
     fn create_consumer(&mut self, config: &ConsumerConfig) {
         assert!(self.server.create_consumer(config.clone()));
+        self.wait(STEP);
     }
 
     fn delete_consumer(&mut self) {
         self.server.delete_consumer();
         self.take_effects();
+        self.wait(STEP);
     }
 
     fn connect(&mut self) -> usize {
@@ -96,6 +105,7 @@ impl Server for Model {
     fn disconnect(&mut self, client: usize) {
         self.server.lose_interest(|inbox| inbox.client == client as u64);
         self.came.retain(|inbox, _| inbox.client != client as u64);
+        self.wait(STEP);
     }
 
     fn pull(&mut self, client: usize, batch: usize, max_bytes: Option<u64>, expires: Duration) -> usize {
@@ -103,12 +113,14 @@ impl Server for Model {
         self.pulls.push(inbox);
         self.server.pull(self.now, inbox, PullRequest { batch, max_bytes, expires });
         self.take_effects();
+        self.wait(STEP);
         self.pulls.len()
     }
 
     fn unsubscribe(&mut self, pull: usize) {
         let gone = self.pulls[pull - 1];
         self.server.lose_interest(|inbox| inbox == gone);
+        self.wait(STEP);
     }
 
     fn got(&mut self, pull: usize) -> Vec<Got> {
@@ -128,6 +140,7 @@ impl Server for Model {
     fn settle(&mut self, _client: usize, delivery: usize, verdict: Verdict) {
         self.server.settle(self.now, &self.replies[delivery - 1], verdict);
         self.take_effects();
+        self.wait(STEP);
     }
 
     fn restart(&mut self, _down: Down) {
@@ -147,6 +160,7 @@ impl Server for Model {
         let end = self.now.saturating_add(duration);
         while let Some(at) = self.server.next_timer().filter(|at| *at <= end) {
             self.now = self.now.max(at);
+            self.changed = Some(self.now);
             self.server.tick(self.now);
             self.take_effects();
         }
@@ -154,6 +168,11 @@ impl Server for Model {
     }
 
     fn info(&mut self) -> Option<ConsumerInfo> {
+        // What is looked at a little later or earlier must look the same, for the real server's time is not as exact.
+        let next = self.server.next_timer().map(|next| next.since(self.now));
+        let last = self.changed.map(|changed| self.now.since(changed));
+        let apart = next.into_iter().chain(last).min();
+        assert!(apart.is_none_or(|apart| apart >= MARGIN), "at {:?}: {last:?} since, {next:?} until", self.now);
         self.server.consumer()
     }
 }

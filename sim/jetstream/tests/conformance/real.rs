@@ -12,10 +12,10 @@ use warehouse_sink_jetstream_model::{AckPolicy, ConsumerConfig, ConsumerInfo, Fo
 use warehouse_sink_testkit::NatsServer;
 
 use super::client::Client;
-use super::{Down, Got, Server};
+use super::{Down, Got, STEP, Server};
 
-/// What the server does with what it has read, it does in tasks of its own.
-const PAUSE: Duration = Duration::from_millis(40);
+/// The server does what it is asked in tasks of its own, which come after what is read of its answers.
+const PAUSE: Duration = Duration::from_millis(10);
 
 pub struct Real {
     stream: String,
@@ -28,7 +28,7 @@ pub struct Real {
     pulls: Vec<(usize, usize)>,
     /// What was given out, in order.
     replies: Vec<String>,
-    /// When the scenario's time is over so far: what its steps take is part of its waits.
+    /// When all steps and waits so far should have ended. Those that took longer make the later ones shorter.
     clock: Instant,
     /// Its own server, where it is not a shared one.
     server: Option<NatsServer>,
@@ -125,12 +125,11 @@ impl Server for Real {
     fn publish(&mut self, body: &[u8]) {
         let subject = self.stream.clone();
         self.admin.request(&subject, body);
-        thread::sleep(PAUSE / 4);
     }
 
     fn purge(&mut self, before: Option<u64>) {
         self.call("STREAM.PURGE", "", &before.map_or(Value::Null, |before| json!({ "seq": before })));
-        thread::sleep(PAUSE);
+        self.wait(STEP);
     }
 
     fn create_consumer(&mut self, config: &ConsumerConfig) {
@@ -147,13 +146,14 @@ impl Server for Real {
         }
         let body = json!({ "stream_name": self.stream, "config": body });
         self.call("CONSUMER.CREATE", ".C", &body);
+        self.wait(STEP);
         self.change_saved(copy);
     }
 
     fn delete_consumer(&mut self) {
         self.call("CONSUMER.DELETE", ".C", &Value::Null);
         self.change_saved(|_, saved| fs::remove_dir_all(saved).unwrap());
-        thread::sleep(PAUSE);
+        self.wait(STEP);
     }
 
     fn connect(&mut self) -> usize {
@@ -164,7 +164,7 @@ impl Server for Real {
 
     fn disconnect(&mut self, client: usize) {
         self.clients.remove(&client).unwrap();
-        thread::sleep(PAUSE);
+        self.wait(STEP);
     }
 
     fn pull(&mut self, client: usize, batch: usize, max_bytes: Option<u64>, expires: Duration) -> usize {
@@ -177,7 +177,7 @@ impl Server for Real {
         let (subscription, inbox) = connection.subscribe();
         connection.publish(&subject, &inbox, body.to_string().as_bytes());
         connection.round_trip();
-        thread::sleep(PAUSE);
+        self.wait(STEP);
         self.pulls.push((client, subscription));
         self.pulls.len()
     }
@@ -185,6 +185,7 @@ impl Server for Real {
     fn unsubscribe(&mut self, pull: usize) {
         let (client, subscription) = self.pulls[pull - 1];
         self.client(client).unsubscribe(subscription);
+        self.wait(STEP);
     }
 
     fn got(&mut self, pull: usize) -> Vec<Got> {
@@ -217,7 +218,7 @@ impl Server for Real {
         let connection = self.client(client);
         connection.publish(&reply, "", body.as_bytes());
         connection.round_trip();
-        thread::sleep(PAUSE);
+        self.wait(STEP);
     }
 
     fn restart(&mut self, down: Down) {
@@ -239,7 +240,7 @@ impl Server for Real {
 
     fn wait(&mut self, duration: Duration) {
         self.clock += duration;
-        thread::sleep(self.clock.saturating_duration_since(Instant::now()));
+        thread::sleep(self.clock.saturating_duration_since(Instant::now()).max(PAUSE));
     }
 
     fn info(&mut self) -> Option<ConsumerInfo> {

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use warehouse_sink_jetstream_model::{AckPolicy, ConsumerConfig, Forget, Start, Verdict};
 
-use super::{Down, Server};
+use super::{Down, STEP, Server};
 
-/// Long against what a loaded machine takes for a step, and all waits keep half a second away from it.
+/// Long against what a loaded machine takes for a step.
 pub const ACK_WAIT: Duration = Duration::from_millis(2500);
 pub const PAST_ACK_WAIT: Duration = Duration::from_millis(3000);
 /// Longer than any scenario.
 pub const LONG: Duration = Duration::from_secs(20);
-/// How long a real server may take to do what the model does at once. It is less than what the waits keep away by.
+/// How long a real server may take to do what the model does at once. It is no more than the margin of the model's time.
 const GRACE: Duration = Duration::from_millis(400);
 
 /// What a restart takes.
@@ -72,6 +72,7 @@ impl Scene<'_> {
     /// Publishes as many messages, of ten bytes.
     pub fn publish(&mut self, messages: usize) {
         (0..messages).for_each(|_| self.server.publish(b"0123456789"));
+        self.server.wait(STEP);
     }
 
     /// Writes down what has come for these pull requests, and what the consumer's info says.

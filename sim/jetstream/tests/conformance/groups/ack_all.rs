@@ -77,7 +77,7 @@ fn progress_restarts_the_ack_wait_of_its_message_alone(scene: &mut Scene<'_>) {
     scene.wait(millis(1500));
     scene.settle(3, Verdict::Progress);
     scene.wait_and_show(millis(1600), pull);
-    scene.wait_and_show(millis(1500), pull);
+    scene.wait_and_show(millis(1350), pull);
 }
 
 fn all_that_is_unsettled_comes_again(scene: &mut Scene<'_>) {

@@ -55,7 +55,7 @@ fn a_nak_can_wait_for_longer_than_the_ack_wait(scene: &mut Scene<'_>) {
     let pull = scene.pull(3);
     scene.settle(1, nak_for(4500));
     scene.wait_and_show(millis(3200), pull);
-    scene.wait_and_show(millis(1800), pull);
+    scene.wait_and_show(millis(2200), pull);
 }
 
 fn progress_ends_the_delay_of_a_nak(scene: &mut Scene<'_>) {

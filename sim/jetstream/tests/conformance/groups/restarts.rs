@@ -64,12 +64,12 @@ fn a_server_that_was_killed_goes_on(scene: &mut Scene<'_>) {
 fn the_ack_wait_goes_on_from_the_time_of_publishing(scene: &mut Scene<'_>) {
     scene.begin(2, &slow());
     scene.pull(1);
-    scene.wait(millis(4000));
-    // Delivered four seconds after it was published, this one has two left and not six.
+    scene.wait(millis(3800));
+    // Delivered nearly four seconds after it was published, this one has two left and not six.
     scene.pull(1);
     scene.restart(Down::Killed);
     let pull = scene.ask(3);
-    scene.wait_and_show(millis(1600), pull);
+    scene.wait_and_show(millis(1700), pull);
 }
 
 fn progress_and_delays_outlive_a_restart(scene: &mut Scene<'_>) {

@@ -71,8 +71,8 @@ fn a_nak_of_an_earlier_delivery_gives_back_the_later_one(scene: &mut Scene<'_>) 
     scene.settle(1, NAK);
     scene.show(pull);
     // It counts its own deliveries, of which it is the second; the message's are three.
-    scene.settle(3, nak_for(300));
-    scene.wait_and_show(millis(800), pull);
+    scene.settle(3, nak_for(800));
+    scene.wait_and_show(millis(1300), pull);
 }
 
 fn a_nak_of_a_delivery_below_the_floor_is_ignored(scene: &mut Scene<'_>) {
@@ -212,10 +212,10 @@ fn max_deliver_counts_naks(scene: &mut Scene<'_>) {
     scene.ack(2);
     scene.ack(1);
     let more = scene.pull(2);
-    scene.settle(4, nak_for(300));
-    scene.wait_and_show(millis(800), more);
-    scene.settle(5, nak_for(300));
-    scene.wait_and_show(millis(800), more);
+    scene.settle(4, nak_for(800));
+    scene.wait_and_show(millis(1300), more);
+    scene.settle(5, nak_for(800));
+    scene.wait_and_show(millis(1300), more);
     scene.settle(5, Verdict::Term);
 }
 
@@ -223,7 +223,7 @@ fn max_deliver_of_one(scene: &mut Scene<'_>) {
     scene.begin(3, &ConsumerConfig { max_deliver: Some(1), ..consumer() });
     scene.pull(3);
     scene.settle(1, NAK);
-    scene.settle(2, nak_for(300));
+    scene.settle(2, nak_for(800));
     let pull = scene.pull(2);
     scene.wait_and_show(PAST_ACK_WAIT, pull);
     scene.ack(2);
