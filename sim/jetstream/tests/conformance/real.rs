@@ -30,6 +30,8 @@ pub struct Real {
     replies: Vec<String>,
     /// When all steps and waits so far should have ended. Those that took longer make the later ones shorter.
     clock: Instant,
+    /// How late the latest of them came.
+    behind: Duration,
     /// Its own server, where it is not a shared one.
     server: Option<NatsServer>,
 }
@@ -47,8 +49,14 @@ impl Real {
             pulls: Vec::new(),
             replies: Vec::new(),
             clock: Instant::now(),
+            behind: Duration::ZERO,
             server,
         }
+    }
+
+    /// How late a step came at most.
+    pub fn behind(&self) -> Duration {
+        self.behind
     }
 
     fn ask(&mut self, api: &str, more: &str, body: &Value) -> Value {
@@ -214,7 +222,8 @@ impl Server for Real {
             Verdict::Term => "+TERM".to_owned(),
             Verdict::Progress => "+WPI".to_owned(),
         };
-        let reply = self.replies[delivery - 1].clone();
+        // A delivery that did not come shows as a difference already.
+        let Some(reply) = self.replies.get(delivery - 1).cloned() else { return };
         let connection = self.client(client);
         connection.publish(&reply, "", body.as_bytes());
         connection.round_trip();
@@ -241,6 +250,7 @@ impl Server for Real {
     fn wait(&mut self, duration: Duration) {
         self.clock += duration;
         thread::sleep(self.clock.saturating_duration_since(Instant::now()).max(PAUSE));
+        self.behind = self.behind.max(self.clock.elapsed());
     }
 
     fn info(&mut self) -> Option<ConsumerInfo> {
