@@ -72,6 +72,8 @@ pub trait Server {
     /// Is killed, and comes up with what was kept instead of what was stored since.
     fn restore(&mut self, forget: Forget);
     fn wait(&mut self, duration: Duration);
+    /// How late a step or a wait ended at most.
+    fn behind(&self) -> Duration;
     fn info(&mut self) -> Option<ConsumerInfo>;
 }
 
@@ -102,18 +104,15 @@ fn compare(number: usize, (name, scenario): Scenario, shared: Option<SocketAddr>
     let mut slow = Duration::ZERO;
     for attempt in ["S", "T", "U", "V"] {
         let stream = format!("{attempt}{}", 10 + number);
-        let modelled = scene::play(&mut Model::new(&stream), None, scenario);
+        let modelled = scene::play(&mut Model::new(&stream), None, scenario).history;
         assert!(modelled.len() > 1, "{name} shows nothing: {modelled:?}");
-        let mut server = Real::start(&stream, shared);
-        let real = scene::play(&mut server, Some(&modelled), scenario);
-        let differs = modelled.iter().zip(&real).position(|(modelled, real)| modelled != real)?;
-        slow = server.behind();
+        let real = scene::play(&mut Real::start(&stream, shared), Some(&modelled), scenario);
+        let (differs, behind) = real.differs?;
+        slow = behind;
         if slow < TOLERANCE {
-            let before = modelled[..differs].join("\n  ");
-            return Some(format!(
-                "{name}:\n  {before}\n  the model: {}\n  the server: {}",
-                modelled[differs], real[differs]
-            ));
+            let (modelled, real, before) =
+                (&modelled[differs], &real.history[differs], modelled[..differs].join("\n  "));
+            return Some(format!("{name}:\n  {before}\n  the model: {modelled}\n  the server: {real}"));
         }
     }
     Some(format!("{name}: the machine is too slow to tell, steps came {slow:?} late"))

@@ -167,6 +167,10 @@ impl Server for Model {
         self.now = end;
     }
 
+    fn behind(&self) -> Duration {
+        Duration::ZERO
+    }
+
     fn info(&mut self) -> Option<ConsumerInfo> {
         // What is looked at a little later or earlier must look the same, for the real server's time is not as exact.
         let next = self.server.next_timer().map(|next| next.since(self.now));

@@ -54,11 +54,6 @@ impl Real {
         }
     }
 
-    /// How late a step came at most.
-    pub fn behind(&self) -> Duration {
-        self.behind
-    }
-
     fn ask(&mut self, api: &str, more: &str, body: &Value) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let answer = self.admin.request(&format!("$JS.API.{api}.{}{more}", self.stream), body.as_bytes());
@@ -251,6 +246,10 @@ impl Server for Real {
         self.clock += duration;
         thread::sleep(self.clock.saturating_duration_since(Instant::now()).max(PAUSE));
         self.behind = self.behind.max(self.clock.elapsed());
+    }
+
+    fn behind(&self) -> Duration {
+        self.behind
     }
 
     fn info(&mut self) -> Option<ConsumerInfo> {

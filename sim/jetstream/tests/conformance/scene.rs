@@ -39,12 +39,19 @@ pub fn nak_for(delay: u64) -> Verdict {
     Verdict::Nak(millis(delay))
 }
 
-/// Plays a scenario; gives its history.
-pub fn play(server: &mut dyn Server, expected: Option<&[String]>, scenario: fn(&mut Scene<'_>)) -> Vec<String> {
+/// What came of a scenario.
+pub struct Played {
+    pub history: Vec<String>,
+    /// The first entry that is not as expected, and how late the server was by then.
+    pub differs: Option<(usize, Duration)>,
+}
+
+/// Plays a scenario.
+pub fn play(server: &mut dyn Server, expected: Option<&[String]>, scenario: fn(&mut Scene<'_>)) -> Played {
     let client = server.connect();
-    let mut scene = Scene { server, client, expected, history: Vec::new() };
+    let mut scene = Scene { server, client, expected, played: Played { history: Vec::new(), differs: None } };
     scenario(&mut scene);
-    scene.history
+    scene.played
 }
 
 /// A server, a client, and what is written down of them.
@@ -54,7 +61,7 @@ pub struct Scene<'a> {
     pub client: usize,
     /// What the model showed, where this is the real server.
     expected: Option<&'a [String]>,
-    history: Vec<String>,
+    played: Played,
 }
 
 impl Scene<'_> {
@@ -77,19 +84,25 @@ impl Scene<'_> {
 
     /// Writes down what has come for these pull requests, and what the consumer's info says.
     pub fn show_as(&mut self, what: impl Debug, pulls: &[usize]) {
+        let (behind, place) = (self.server.behind(), self.played.history.len());
         let deadline = Instant::now() + GRACE;
         let mut got = vec![Vec::new(); pulls.len()];
-        loop {
+        let entry = loop {
             for (got, pull) in got.iter_mut().zip(pulls) {
                 got.extend(self.server.got(*pull));
             }
             let entry = format!("{what:?} {pulls:?} {got:?} {:?}", self.server.info());
-            let expected = self.expected.and_then(|expected| expected.get(self.history.len()));
-            if expected.is_none_or(|expected| *expected == entry) || Instant::now() > deadline {
-                return self.history.push(entry);
+            let expected = self.expected.and_then(|expected| expected.get(place));
+            if expected.is_none_or(|expected| *expected == entry) {
+                break entry;
+            }
+            if self.played.differs.is_some() || Instant::now() > deadline {
+                self.played.differs.get_or_insert((place, behind));
+                break entry;
             }
             thread::sleep(millis(20));
-        }
+        };
+        self.played.history.push(entry);
     }
 
     pub fn show(&mut self, pull: usize) {
