@@ -252,7 +252,7 @@ impl Network {
     }
 
     pub fn jump_clock(&self, millis: i64) {
-        self.change(|state| state.server.move_clock(millis * 1_000_000));
+        self.change(|state| state.server.move_wall_clock(millis * 1_000_000));
     }
 
     /// From here on everything arrives once and in time.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 use warehouse_sink_core::{Backoff, Config};
-use warehouse_sink_jetstream_model::{ConsumerConfig, Start, StreamConfig};
+use warehouse_sink_jetstream_model::{AckPolicy, ConsumerConfig, Start, StreamConfig};
 
 use crate::time;
 
@@ -177,6 +177,7 @@ impl Settings {
     /// The consumer as it is created.
     pub fn consumer(&self) -> ConsumerConfig {
         ConsumerConfig {
+            ack_policy: AckPolicy::Explicit,
             ack_wait: self.machine.ack_wait,
             max_ack_pending: self.max_ack_pending,
             max_deliver: None,

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -104,6 +105,12 @@ impl NatsServer {
             let mut client = NatsClient::connect(address).map_err(|error| error.to_string())?;
             client.jetstream("INFO", &Value::Null).map_err(|error| error.to_string())
         });
+    }
+
+    /// The folder that JetStream stores in.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
     }
 
     /// The server's address.

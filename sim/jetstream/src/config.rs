@@ -10,6 +10,8 @@ pub struct StreamConfig {
 /// How a consumer delivers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsumerConfig {
+    /// What an ack settles.
+    pub ack_policy: AckPolicy,
     /// How long a delivery may stay unsettled before its message is delivered again.
     pub ack_wait: Duration,
     /// The most deliveries that may be unsettled before no new message is delivered. None for no limit.
@@ -18,6 +20,16 @@ pub struct ConsumerConfig {
     pub max_deliver: Option<u64>,
     /// Where it starts.
     pub start: Start,
+}
+
+/// What an ack settles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AckPolicy {
+    /// Its message alone.
+    #[default]
+    Explicit,
+    /// Its message and all before it. A term does the same.
+    All,
 }
 
 /// Where a new consumer starts.

@@ -1,39 +1,35 @@
-//! The consumer's own state: what is delivered and not settled, what is to be delivered again, and the ack floor.
+//! The consumer's running state: what is delivered and not settled, what is to be delivered again, and the ack floor.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use warehouse_sink_core::{MessageId, Timestamp};
 
+use crate::clock::{Clock, nanos};
+use crate::stored::{Position, Stored};
 use crate::stream::Stream;
-use crate::{ConsumerConfig, Message, Note, Reply, Start, Verdict};
+use crate::{ConsumerConfig, Message, Note, Reply, Start};
 
 #[derive(Clone, Debug)]
-struct Pending {
-    id: MessageId,
+pub(crate) struct Pending {
+    pub id: MessageId,
     /// The first delivery's number; later deliveries keep it.
-    consumer_sequence: u64,
+    pub consumer_sequence: u64,
     /// When its ack wait, or the delay of its nak, is over.
-    due: Timestamp,
+    pub due: Timestamp,
 }
 
-/// What the server writes down of a consumer, and finds again after a restart.
+/// A consumer as it runs, and what is written down of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Consumer {
     pub config: ConsumerConfig,
-    pending: BTreeMap<u64, Pending>,
-    redeliver: VecDeque<u64>,
-    /// How often a message was delivered, while that is more than once.
-    counts: BTreeMap<u64, u64>,
-    next_stream: u64,
-    next_consumer: u64,
-    floor: (u64, u64),
-}
-
-/// The next message, and the reply that it would go out with.
-pub(crate) struct Candidate {
-    pub reply: Reply,
-    pub again: bool,
+    pub stored: Stored,
+    pub(crate) pending: BTreeMap<u64, Pending>,
+    pub(crate) redeliver: VecDeque<u64>,
+    /// How often a message was delivered again.
+    pub(crate) redelivered: BTreeMap<u64, u64>,
+    pub(crate) next_stream: u64,
+    pub(crate) next_consumer: u64,
+    pub(crate) floor: Position,
 }
 
 impl Consumer {
@@ -44,133 +40,116 @@ impl Consumer {
         };
         Consumer {
             config,
+            stored: Stored::starting(next_stream - 1),
             pending: BTreeMap::new(),
             redeliver: VecDeque::new(),
-            counts: BTreeMap::new(),
+            redelivered: BTreeMap::new(),
             next_stream,
             next_consumer: 1,
-            floor: (0, next_stream - 1),
+            floor: Position { consumer: 0, stream: next_stream - 1 },
         }
-    }
-
-    pub fn ack_pending(&self) -> usize {
-        self.pending.len()
     }
 
     /// Messages that were delivered more than once, those included that are delivered no more.
     pub fn redelivered(&self) -> usize {
-        self.counts.len()
+        // What may be delivered once only is not called redelivered, though the server keeps track of it.
+        if self.config.max_deliver == Some(1) { 0 } else { self.redelivered.len() }
     }
 
     pub fn num_pending(&self, stream: &Stream) -> u64 {
         stream.count_from(self.next_stream)
     }
 
-    pub fn ack_floor(&self) -> u64 {
-        self.floor.1
-    }
-
-    pub fn delivered(&self) -> (u64, u64) {
-        (self.next_consumer - 1, self.next_stream - 1)
-    }
-
-    /// The message that would be delivered next. Redeliveries come first, whatever max ack pending says.
-    pub fn candidate(&mut self, stream: &Stream) -> Option<Candidate> {
-        while let Some(&sequence) = self.redeliver.front() {
-            let Some(message) = stream.get(sequence).filter(|_| self.pending.contains_key(&sequence)) else {
-                self.redeliver.pop_front();
+    /// Takes the message that is to be delivered next; gives the reply that it would go out with. Redeliveries come first,
+    /// whatever max ack pending says.
+    pub fn next_message(&mut self, clock: Clock, stream: &Stream, mut note: impl FnMut(Note)) -> Option<Reply> {
+        while let Some(sequence) = self.redeliver.pop_front() {
+            let again = self.redelivered.entry(sequence).or_default();
+            *again += 1;
+            let count = *again + 1;
+            if self.config.max_deliver.is_some_and(|most| count > most) {
+                self.exhausted(clock, sequence, count, &mut note);
                 continue;
-            };
-            let count = self.count(sequence) + 1;
-            return Some(Candidate { reply: self.reply(message.id, count, stream, 0), again: true });
+            }
+            if let Some(message) = stream.get(sequence) {
+                return Some(self.reply(message.id, count, stream));
+            }
+            self.uncount(sequence);
         }
         if self.config.max_ack_pending.is_some_and(|most| self.pending.len() >= most) {
             return None;
         }
-        let message = stream.from(self.next_stream)?;
-        Some(Candidate { reply: self.reply(message.id, 1, stream, 1), again: false })
+        let Some(message) = stream.from(self.next_stream) else {
+            self.next_stream = self.next_stream.max(stream.last() + 1);
+            return None;
+        };
+        self.next_stream = message.id.stream_sequence + 1;
+        Some(self.reply(message.id, 1, stream))
     }
 
-    fn reply(&self, message: MessageId, delivery_count: u64, stream: &Stream, taken: u64) -> Reply {
-        let pending = self.num_pending(stream).saturating_sub(taken);
+    fn reply(&self, message: MessageId, delivery_count: u64, stream: &Stream) -> Reply {
+        let pending = self.num_pending(stream);
         Reply { message, consumer_sequence: self.next_consumer, delivery_count, pending }
     }
 
-    /// The candidate was sent.
-    pub fn deliver(&mut self, now: Timestamp, candidate: &Candidate) {
-        let sequence = candidate.reply.message.stream_sequence;
-        if candidate.again {
-            self.redeliver.pop_front();
-            self.counts.insert(sequence, candidate.reply.delivery_count);
-        } else {
-            self.next_stream = sequence + 1;
+    /// A message that was queued for redelivery has no delivery left. That shows when a pull asks for it.
+    fn exhausted(&mut self, clock: Clock, sequence: u64, count: u64, note: &mut impl FnMut(Note)) {
+        let Some(pending) = self.pending.remove(&sequence) else { return };
+        let since = self.since(clock, pending.due);
+        self.stored.update_delivered(&self.config, pending.consumer_sequence, sequence, count, since);
+        self.raise_floor(Position { consumer: pending.consumer_sequence, stream: sequence });
+        note(Note::Exhausted(pending.id));
+    }
+
+    fn uncount(&mut self, sequence: u64) {
+        if let Some(again) = self.redelivered.get_mut(&sequence) {
+            *again -= 1;
+            if *again == 0 {
+                self.redelivered.remove(&sequence);
+            }
         }
-        let due = now.saturating_add(self.config.ack_wait);
-        let first = Pending { id: candidate.reply.message, consumer_sequence: self.next_consumer, due };
-        self.pending.entry(sequence).or_insert(first).due = due;
-        self.next_consumer += 1;
     }
 
-    fn count(&self, sequence: u64) -> u64 {
-        self.counts.get(&sequence).copied().unwrap_or(1)
-    }
-
-    /// Takes a settlement; gives the message that it took from the pending ones.
-    pub fn settle(&mut self, now: Timestamp, reply: &Reply, verdict: Verdict) -> Option<MessageId> {
+    /// Nobody took the message. A redelivery goes behind all others.
+    pub fn put_back(&mut self, reply: &Reply) {
         let sequence = reply.message.stream_sequence;
-        if sequence >= self.next_stream {
-            return None;
-        }
-        match verdict {
-            Verdict::Ack | Verdict::Term => return self.remove(sequence),
-            Verdict::Progress => self.postpone(sequence, now.saturating_add(self.config.ack_wait)),
-            // What is below the floor was settled; so was anything that is not pending.
-            Verdict::Nak(_) if reply.consumer_sequence <= self.floor.0 => {}
-            Verdict::Nak(delay) => self.give_back(now, sequence, delay),
-        }
-        None
-    }
-
-    fn postpone(&mut self, sequence: u64, due: Timestamp) {
-        if let Some(pending) = self.pending.get_mut(&sequence) {
-            pending.due = due;
-        }
-    }
-
-    fn give_back(&mut self, now: Timestamp, sequence: u64, delay: Duration) {
-        if !self.pending.contains_key(&sequence) {
-            return;
-        }
-        let queued = self.redeliver.contains(&sequence);
-        if !delay.is_zero() {
-            self.redeliver.retain(|other| *other != sequence);
-            self.postpone(sequence, now.saturating_add(delay));
-        } else if !queued {
+        if reply.delivery_count == 1 {
+            self.next_stream = sequence;
+        } else {
+            self.uncount(sequence);
             self.redeliver.push_back(sequence);
         }
     }
 
-    /// An ack goes by the stream sequence: whichever delivery it is of, the message is settled.
-    fn remove(&mut self, sequence: u64) -> Option<MessageId> {
-        let pending = self.pending.remove(&sequence)?;
-        self.counts.remove(&sequence);
-        self.redeliver.retain(|other| *other != sequence);
-        self.raise_floor(sequence, pending.consumer_sequence);
-        Some(pending.id)
+    /// The message was sent.
+    pub fn deliver(&mut self, clock: Clock, reply: &Reply) {
+        let Reply { message: id, consumer_sequence, delivery_count, .. } = *reply;
+        let sequence = id.stream_sequence;
+        // What is written down as the time of the delivery is the time of publishing.
+        self.stored.update_delivered(&self.config, consumer_sequence, sequence, delivery_count, id.published_at);
+        let due = clock.now.saturating_add(self.config.ack_wait);
+        self.pending.entry(sequence).or_insert(Pending { id, consumer_sequence, due }).due = due;
+        self.next_consumer += 1;
     }
 
-    fn raise_floor(&mut self, sequence: u64, consumer_sequence: u64) {
-        let Some(first) = self.pending.first_key_value() else {
-            self.floor = (self.next_consumer - 1, self.next_stream - 1);
-            return;
-        };
-        if consumer_sequence != self.floor.0 + 1 {
-            return;
+    /// The wall clock's time from which an ack wait counts that ends then.
+    pub(crate) fn since(&self, clock: Clock, due: Timestamp) -> i64 {
+        clock.wall_at(due).saturating_sub(nanos(self.config.ack_wait))
+    }
+
+    pub(crate) fn raise_floor(&mut self, settled: Position) {
+        if self.pending.is_empty() {
+            self.floor_to_delivered();
+        } else if settled.consumer == self.floor.consumer + 1 {
+            self.floor = settled;
+            if let Some((next, pending)) = self.pending.range(settled.stream + 1..).next() {
+                self.floor = Position { consumer: pending.consumer_sequence - 1, stream: next - 1 };
+            }
         }
-        self.floor = (consumer_sequence, sequence);
-        if *first.0 > sequence {
-            self.floor = (first.1.consumer_sequence - 1, first.0 - 1);
-        }
+    }
+
+    pub(crate) fn floor_to_delivered(&mut self) {
+        self.floor = Position { consumer: self.next_consumer - 1, stream: self.next_stream - 1 };
     }
 
     /// When something next becomes due. What is queued for redelivery already waits for a pull, not for time.
@@ -180,43 +159,39 @@ impl Consumer {
     }
 
     /// Queues what is due for redelivery, unless it was delivered often enough.
-    pub fn expire(&mut self, now: Timestamp, mut note: impl FnMut(Note)) {
+    pub fn expire(&mut self, clock: Clock, mut note: impl FnMut(Note)) {
         let due = |(sequence, pending): (&u64, &Pending)| {
-            (pending.due <= now && !self.redeliver.contains(sequence)).then_some((*sequence, pending.id))
+            (pending.due <= clock.now && !self.redeliver.contains(sequence)).then_some((*sequence, pending.id))
         };
         let due: Vec<_> = self.pending.iter().filter_map(due).collect();
-        for (sequence, id) in due {
-            note(Note::AckWaitOver(id));
-            if self.config.max_deliver.is_some_and(|most| self.count(sequence) >= most) {
-                self.remove_exhausted(sequence);
-                note(Note::Exhausted(id));
+        for (sequence, id) in &due {
+            note(Note::AckWaitOver(*id));
+            if self.is_exhausted(*sequence) {
+                self.give_up(clock, *sequence);
+                note(Note::Exhausted(*id));
             } else {
-                self.redeliver.push_back(sequence);
+                self.redeliver.push_back(*sequence);
             }
         }
-    }
-
-    fn remove_exhausted(&mut self, sequence: u64) {
-        self.pending.remove(&sequence);
-    }
-
-    /// The stream dropped its oldest messages: those that were delivered count as settled.
-    pub fn forget_before(&mut self, first: u64) {
-        let dropped: Vec<u64> = self.pending.range(..first).map(|(sequence, _)| *sequence).collect();
-        for sequence in dropped {
-            self.remove(sequence);
+        if !due.is_empty() && self.pending.is_empty() {
+            self.redeliver.clear();
+            self.floor_to_delivered();
         }
-        self.counts = self.counts.split_off(&first);
-        self.next_stream = self.next_stream.max(first);
     }
 
-    /// The stream lost its newest messages.
-    pub fn forget_after(&mut self, last: u64) {
-        self.pending.split_off(&(last + 1));
-        self.counts.split_off(&(last + 1));
-        self.redeliver.retain(|sequence| *sequence <= last);
-        self.next_stream = self.next_stream.min(last + 1);
-        self.floor.1 = self.floor.1.min(last);
+    /// The server compares the number of *re*deliveries here, so that this is one delivery late where more than one is allowed.
+    fn is_exhausted(&self, sequence: u64) -> bool {
+        let again = self.redelivered.get(&sequence).copied().unwrap_or(1);
+        self.config.max_deliver.is_some_and(|most| again >= most)
+    }
+
+    fn give_up(&mut self, clock: Clock, sequence: u64) {
+        let again = self.redelivered.get(&sequence).copied().unwrap_or(1);
+        if let Some(pending) = self.pending.remove(&sequence) {
+            let since = self.since(clock, pending.due);
+            self.stored.update_delivered(&self.config, pending.consumer_sequence, sequence, again + 1, since);
+        }
+        self.redelivered.insert(sequence, again);
     }
 
     /// Whether the message is neither delivered and pending, nor still to come.

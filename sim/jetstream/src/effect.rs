@@ -79,6 +79,8 @@ pub enum End {
     Expired,
     /// 409: the next message is larger than what is left of `max_bytes`.
     TooLarge,
+    /// 409: it got all its messages, and bytes of `max_bytes` are left.
+    BatchCompleted,
     /// 409: the consumer was deleted.
     ConsumerDeleted,
     /// 503: there is no such consumer.

@@ -1,4 +1,4 @@
-//! JetStream as a pure state machine: one stream and one durable pull consumer with explicit acks.
+//! JetStream as a pure state machine: one stream and one durable pull consumer.
 //!
 //! ```text
 //! publish ─▶ ┌ Stream ┐  ┌──────── Consumer ────────┐ ─▶ Effect::Deliver, Effect::Ended     to a client's inbox
@@ -12,21 +12,26 @@
 //!
 //! It is written after nats-server's `consumer.go` and keeps what surprises there: an ack goes by the stream sequence, so that
 //! one of an earlier delivery settles the message all the same; redeliveries pass by max ack pending; a delayed nak sets the
-//! clock of the ack wait; parallel pulls are served in turn.
+//! clock of the ack wait; parallel pulls are served in turn; what is written down of a consumer, and found again after a
+//! restart, is kept by rules of its own.
 //!
 //! **Architecture Invariant:** no clock, no I/O, no randomness, no order of a hash map.
 
+mod clock;
 mod config;
 mod consumer;
 mod effect;
+mod recover;
 mod server;
+mod settle;
+mod stored;
 mod stream;
 mod waiting;
 
 #[cfg(test)]
 mod tests;
 
-pub use config::{ConsumerConfig, Start, StreamConfig};
+pub use config::{AckPolicy, ConsumerConfig, Start, StreamConfig};
 pub use effect::{Delivered, Effect, End, Inbox, Note, PullRequest, Reply, Verdict};
 pub use server::{ConsumerInfo, Forget, Server};
 pub use stream::Message;

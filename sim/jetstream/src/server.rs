@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use warehouse_sink_core::{MessageId, Timestamp};
 
+use crate::clock::Clock;
 use crate::consumer::Consumer;
 use crate::stream::Stream;
 use crate::waiting::WaitingPulls;
@@ -21,6 +22,8 @@ pub struct ConsumerInfo {
     pub redelivered: usize,
     /// The stream sequence up to which all is settled.
     pub ack_floor: u64,
+    /// The delivery up to which all is settled.
+    pub ack_floor_delivery: u64,
     /// The newest delivery: its number, and its stream sequence.
     pub delivered: (u64, u64),
     /// Pull requests that wait.
@@ -30,18 +33,19 @@ pub struct ConsumerInfo {
 /// What a server that dies forgets of what it had not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Forget {
-    /// Nothing: the process was killed, and the operating system kept its writes.
+    /// Nothing: the process was killed, and the operating system kept its writes. (The real server may lose up to a tenth of a
+    /// second more of the consumer's state: it writes that down later than it answers.)
     Nothing,
     /// The consumer's state since the last [`Server::sync`]: settled messages come again.
     Consumer,
-    /// The stream's messages since then as well; their sequences are used again.
+    /// The stream's state since then as well: its newer messages are lost, and their sequences are used again.
     StreamAndConsumer,
 }
 
 /// What a restart finds.
 #[derive(Clone, Debug)]
 struct Synced {
-    last: u64,
+    stream: Stream,
     consumer: Option<Consumer>,
 }
 
@@ -62,13 +66,15 @@ pub struct Server {
 impl Server {
     /// A server with an empty stream and no consumer.
     pub fn new(config: StreamConfig, stream: &str, consumer: &str) -> Self {
+        let names = format!("$JS.ACK.{stream}.{consumer}.").len();
+        let stream = Stream::new(config);
         Server {
-            stream: Stream::new(config),
+            synced: Synced { stream: stream.clone(), consumer: None },
+            stream,
             consumer: None,
             waiting: WaitingPulls::default(),
-            synced: Synced { last: 0, consumer: None },
             effects: VecDeque::new(),
-            names: format!("$JS.ACK.{stream}.{consumer}.").len(),
+            names,
             epoch: 1_700_000_000_000_000_000,
         }
     }
@@ -80,23 +86,42 @@ impl Server {
 
     /// Stores a message.
     pub fn publish(&mut self, now: Timestamp, subject: Arc<str>, body: Arc<[u8]>) -> MessageId {
-        let micros = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
-        let time = self.epoch.saturating_add(micros.saturating_mul(1000));
+        let time = self.clock(now).wall();
         let (id, dropped) = self.stream.publish(time, subject, body);
-        if let Some(dropped) = dropped {
-            self.effects.push_back(Effect::Note(Note::Dropped(dropped)));
-            let first = self.stream.first();
-            if let Some(consumer) = &mut self.consumer {
-                consumer.forget_before(first);
-            }
-        }
+        self.drop_messages(dropped);
         self.serve(now);
         id
     }
 
-    /// Moves the wall clock by so many nanoseconds, forwards or back.
-    pub fn move_clock(&mut self, nanos: i64) {
-        self.epoch = self.epoch.saturating_add(nanos);
+    fn drop_messages(&mut self, dropped: impl IntoIterator<Item = MessageId>) {
+        for dropped in dropped {
+            self.effects.push_back(Effect::Note(Note::Dropped(dropped)));
+            if let Some(consumer) = &mut self.consumer {
+                consumer.dropped(dropped.stream_sequence);
+            }
+        }
+    }
+
+    /// Purges the stream of all messages before this sequence; None stands for all that there are.
+    pub fn purge(&mut self, now: Timestamp, before: Option<u64>) {
+        let clock = self.clock(now);
+        let purged = self.stream.purge(before.unwrap_or(u64::MAX));
+        self.effects.extend(purged.into_iter().map(|purged| Effect::Note(Note::Dropped(purged))));
+        let first = self.stream.first();
+        if let Some(consumer) = &mut self.consumer {
+            consumer.purged(clock, first);
+        }
+        self.serve(now);
+    }
+
+    /// Moves the wall clock by this many nanoseconds, back where they are negative. What is published then has that time. Running
+    /// ack waits don't notice; after a restart they do, for they are written down by the wall clock.
+    pub fn move_wall_clock(&mut self, nanoseconds: i64) {
+        self.epoch = self.epoch.saturating_add(nanoseconds);
+    }
+
+    fn clock(&self, now: Timestamp) -> Clock {
+        Clock { now, epoch: self.epoch }
     }
 
     /// Creates the consumer unless there is one; says whether it did.
@@ -124,10 +149,11 @@ impl Server {
         let consumer = self.consumer.as_ref()?;
         Some(ConsumerInfo {
             pending: consumer.num_pending(&self.stream),
-            ack_pending: consumer.ack_pending(),
+            ack_pending: consumer.pending.len(),
             redelivered: consumer.redelivered(),
-            ack_floor: consumer.ack_floor(),
-            delivered: consumer.delivered(),
+            ack_floor: consumer.stored.floor.stream,
+            ack_floor_delivery: consumer.stored.floor.consumer,
+            delivered: (consumer.stored.delivered.consumer, consumer.stored.delivered.stream),
             waiting: self.waiting.len(),
         })
     }
@@ -158,11 +184,21 @@ impl Server {
         self.serve(now);
     }
 
-    /// Takes a settlement; gives the message that an ack or a term took from the pending ones, if it took any.
+    /// Takes a settlement; gives the message that it names, if an ack or a term took that from the pending ones.
     pub fn settle(&mut self, now: Timestamp, reply: &Reply, verdict: Verdict) -> Option<MessageId> {
-        let settled = self.consumer.as_mut().and_then(|consumer| consumer.settle(now, reply, verdict));
+        let settled = self.settle_all(now, reply, verdict);
+        settled.into_iter().find(|message| message.stream_sequence == reply.message.stream_sequence)
+    }
+
+    /// Takes a settlement; gives all messages that an ack or a term took from the pending ones: with [`AckPolicy::All`] those
+    /// before its own as well.
+    ///
+    /// [`AckPolicy::All`]: crate::AckPolicy::All
+    pub fn settle_all(&mut self, now: Timestamp, reply: &Reply, verdict: Verdict) -> Vec<MessageId> {
+        let clock = self.clock(now);
+        let settled = self.consumer.as_mut().map(|consumer| consumer.settle(clock, reply, verdict));
         self.serve(now);
-        settled
+        settled.unwrap_or_default()
     }
 
     /// Subscriptions are gone: their pull requests get nothing more.
@@ -178,9 +214,10 @@ impl Server {
 
     /// Does what is due.
     pub fn tick(&mut self, now: Timestamp) {
+        let clock = self.clock(now);
         let Server { consumer, waiting, effects, .. } = self;
         if let Some(consumer) = consumer {
-            consumer.expire(now, |note| effects.push_back(Effect::Note(note)));
+            consumer.expire(clock, |note| effects.push_back(Effect::Note(note)));
         }
         waiting.expire(now, |inbox, end| effects.push_back(Effect::Ended(inbox, end)));
         self.serve(now);
@@ -188,7 +225,7 @@ impl Server {
 
     /// Makes durable all that is there: it survives any restart.
     pub fn sync(&mut self) {
-        self.synced = Synced { last: self.stream.last(), consumer: self.consumer.clone() };
+        self.synced = Synced { stream: self.stream.clone(), consumer: self.consumer.clone() };
     }
 
     /// Dies and comes up again. Connections and pull requests are gone; gives the messages that the stream lost.
@@ -196,17 +233,16 @@ impl Server {
         self.waiting = WaitingPulls::default();
         self.effects.clear();
         let mut lost = Vec::new();
-        if forget != Forget::Nothing {
-            self.consumer.clone_from(&self.synced.consumer);
-        }
         if forget == Forget::StreamAndConsumer {
-            lost = self.stream.forget_after(self.synced.last);
+            let kept = self.synced.stream.last();
+            let newer = self.stream.messages().filter(|message| message.id.stream_sequence > kept);
+            lost.extend(newer.map(|message| message.id));
+            self.stream.clone_from(&self.synced.stream);
         }
-        let (first, last) = (self.stream.first(), self.stream.last());
-        if let Some(consumer) = &mut self.consumer {
-            consumer.forget_before(first);
-            consumer.forget_after(last);
-        }
+        let running = self.consumer.take();
+        let found = if forget == Forget::Nothing { running } else { self.synced.consumer.take() };
+        let clock = self.clock(now);
+        self.consumer = found.map(|found| Consumer::recover(found.config, found.stored, clock, &self.stream));
         self.sync();
         self.tick(now);
         lost
@@ -214,16 +250,24 @@ impl Server {
 
     /// Delivers what can be delivered.
     fn serve(&mut self, now: Timestamp) {
+        let clock = self.clock(now);
         let Server { stream, consumer: Some(consumer), waiting, effects, names, .. } = self else { return };
         while !waiting.is_empty() {
-            let Some(candidate) = consumer.candidate(stream) else { return };
-            let Some(message) = stream.get(candidate.reply.message.stream_sequence) else { return };
-            let size = message.subject.len() as u64 + candidate.reply.subject_bytes(*names) + message.body.len() as u64;
-            let next = waiting.next(size, |inbox, end| effects.push_back(Effect::Ended(inbox, end)));
-            let Some(inbox) = next else { return };
-            consumer.deliver(now, &candidate);
+            let note = |note| effects.push_back(Effect::Note(note));
+            let Some(reply) = consumer.next_message(clock, stream, note) else { break };
+            let Some(message) = stream.get(reply.message.stream_sequence) else { break };
+            let size = message.subject.len() as u64 + reply.subject_bytes(*names) + message.body.len() as u64;
+            let Some(taker) = waiting.next(size, |inbox, end| effects.push_back(Effect::Ended(inbox, end))) else {
+                consumer.put_back(&reply);
+                break;
+            };
+            consumer.deliver(clock, &reply);
             let (subject, body) = (message.subject.clone(), message.body.clone());
-            effects.push_back(Effect::Deliver(inbox, Delivered { reply: candidate.reply, subject, body }));
+            effects.push_back(Effect::Deliver(taker.inbox, Delivered { reply, subject, body }));
+            if taker.bytes_left_over {
+                effects.push_back(Effect::Ended(taker.inbox, End::BatchCompleted));
+            }
         }
+        waiting.drop_gone();
     }
 }

@@ -23,24 +23,28 @@ pub(crate) struct Stream {
     config: StreamConfig,
     messages: BTreeMap<u64, Message>,
     last: u64,
-    last_time: i64,
 }
 
 impl Stream {
     pub fn new(config: StreamConfig) -> Self {
-        Stream { config, messages: BTreeMap::new(), last: 0, last_time: 0 }
+        Stream { config, messages: BTreeMap::new(), last: 0 }
     }
 
-    /// Stores a message; gives its identity and what was dropped for it.
+    /// Stores a message; gives its identity and what was dropped for it. Its time is the wall clock's, whatever that shows: a
+    /// later message has a greater sequence, and not always a later time.
     pub fn publish(&mut self, time: i64, subject: Arc<str>, body: Arc<[u8]>) -> (MessageId, Option<MessageId>) {
-        // The server's clock has nanoseconds; two messages never share one. It may jump.
-        self.last_time = if time == self.last_time { time + 1 } else { time };
         self.last += 1;
-        let id = MessageId { stream_sequence: self.last, published_at: self.last_time };
+        let id = MessageId { stream_sequence: self.last, published_at: time };
         self.messages.insert(id.stream_sequence, Message { id, subject, body });
         let over = self.config.max_messages.is_some_and(|most| self.messages.len() > most);
         let dropped = if over { self.messages.pop_first().map(|(_, message)| message.id) } else { None };
         (id, dropped)
+    }
+
+    /// Drops all messages before this sequence; gives them.
+    pub fn purge(&mut self, before: u64) -> Vec<MessageId> {
+        let kept = self.messages.split_off(&before);
+        std::mem::replace(&mut self.messages, kept).into_values().map(|message| message.id).collect()
     }
 
     pub fn get(&self, sequence: u64) -> Option<&Message> {
@@ -67,14 +71,5 @@ impl Stream {
 
     pub fn messages(&self) -> impl Iterator<Item = &Message> {
         self.messages.values()
-    }
-
-    /// Forgets all that is newer; the sequences are used again. Time does not run backwards.
-    pub fn forget_after(&mut self, last: u64) -> Vec<MessageId> {
-        if last >= self.last {
-            return Vec::new();
-        }
-        self.last = last;
-        self.messages.split_off(&(last + 1)).into_values().map(|message| message.id).collect()
     }
 }

@@ -15,6 +15,8 @@ pub struct Message {
 }
 
 pub struct Client {
+    /// What its inboxes begin with.
+    prefix: String,
     reader: BufReader<TcpStream>,
     writer: TcpStream,
     subscriptions: usize,
@@ -24,7 +26,9 @@ pub struct Client {
 impl Client {
     pub fn connect(address: SocketAddr) -> Self {
         let writer = TcpStream::connect(address).unwrap();
+        writer.set_nodelay(true).unwrap();
         let mut client = Client {
+            prefix: format!("_INBOX.{}", writer.local_addr().unwrap().port()),
             reader: BufReader::new(writer.try_clone().unwrap()),
             writer,
             subscriptions: 0,
@@ -41,9 +45,20 @@ impl Client {
 
     pub fn subscribe(&mut self) -> (usize, String) {
         self.subscriptions += 1;
-        let inbox = format!("_INBOX.conformance.{}", self.subscriptions);
+        let inbox = format!("{}.{}", self.prefix, self.subscriptions);
         self.send(format!("SUB {inbox} {}\r\n", self.subscriptions).as_bytes());
         (self.subscriptions, inbox)
+    }
+
+    pub fn unsubscribe(&mut self, subscription: usize) {
+        self.send(format!("UNSUB {subscription}\r\n").as_bytes());
+        self.round_trip();
+    }
+
+    /// What has come for a subscription since it was asked last.
+    pub fn take(&mut self, subscription: usize) -> Vec<Message> {
+        let mine = |message: &mut Message| message.subscription == subscription;
+        self.messages.extract_if(.., mine).collect()
     }
 
     pub fn publish(&mut self, subject: &str, reply: &str, body: &[u8]) {

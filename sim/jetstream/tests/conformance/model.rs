@@ -5,88 +5,178 @@ use std::time::Duration;
 
 use warehouse_sink_core::Timestamp;
 use warehouse_sink_jetstream_model::{
-    ConsumerConfig, ConsumerInfo, Effect, End, Inbox, PullRequest, Reply, Server as Modelled, StreamConfig, Verdict,
+    ConsumerConfig, ConsumerInfo, Effect, End, Forget, Inbox, PullRequest, Reply, Server as Modelled, StreamConfig,
+    Verdict,
 };
 
-use super::{Got, Server};
+use super::{Down, Got, STEP, Server};
+
+/// How far away from the moments at which time changes something a scenario has to look.
+const MARGIN: Duration = Duration::from_millis(400);
 
 pub struct Model {
+    name: String,
     server: Modelled,
     now: Timestamp,
-    got: BTreeMap<u64, Vec<Got>>,
-    replies: BTreeMap<u64, Reply>,
-    pulls: u64,
+    /// When time last changed anything.
+    changed: Option<Timestamp>,
+    clients: usize,
+    /// The inbox of each pull request.
+    pulls: Vec<Inbox>,
+    came: BTreeMap<Inbox, Vec<Came>>,
+    /// What was given out, in order.
+    replies: Vec<Reply>,
+}
+
+enum Came {
+    Message(Reply),
+    Status(u16),
 }
 
 impl Model {
-    pub fn new(max_messages: Option<usize>) -> Self {
-        let server = Modelled::new(StreamConfig { max_messages }, "S", "C");
-        Model { server, now: Timestamp::ZERO, got: BTreeMap::new(), replies: BTreeMap::new(), pulls: 0 }
+    pub fn new(name: &str) -> Self {
+        Model {
+            name: name.to_owned(),
+            server: Modelled::new(StreamConfig::default(), name, "C"),
+            now: Timestamp::ZERO,
+            changed: None,
+            clients: 0,
+            pulls: Vec::new(),
+            came: BTreeMap::new(),
+            replies: Vec::new(),
+        }
     }
 
     fn take_effects(&mut self) {
         while let Some(effect) = self.server.poll_effect() {
-            let (inbox, got) = match effect {
-                Effect::Deliver(inbox, delivered) => {
-                    let reply = delivered.reply;
-                    self.replies.insert(reply.consumer_sequence, reply);
-                    let Reply { message, consumer_sequence, delivery_count, pending } = reply;
-                    let stream = message.stream_sequence;
-                    (inbox, Got::Message { stream, consumer: consumer_sequence, count: delivery_count, pending })
+            let (inbox, came) = match effect {
+                Effect::Deliver(inbox, delivered) => (inbox, Came::Message(delivered.reply)),
+                Effect::Ended(inbox, End::Expired) => (inbox, Came::Status(408)),
+                Effect::Ended(inbox, End::NoResponders) => (inbox, Came::Status(503)),
+                Effect::Ended(inbox, End::TooLarge | End::BatchCompleted | End::ConsumerDeleted) => {
+                    (inbox, Came::Status(409))
                 }
-                Effect::Ended(inbox, End::Expired) => (inbox, Got::Status(408)),
-                Effect::Ended(inbox, End::TooLarge | End::ConsumerDeleted) => (inbox, Got::Status(409)),
-                Effect::Ended(inbox, End::NoResponders) => (inbox, Got::Status(503)),
                 Effect::Note(_) => continue,
             };
-            self.got.entry(inbox.number).or_default().push(got);
+            self.came.entry(inbox).or_default().push(came);
         }
+    }
+
+    fn come_back(&mut self, forget: Forget) {
+        self.came.clear();
+        self.server.restart(self.now, forget);
+        self.take_effects();
     }
 }
 
 impl Server for Model {
+    fn create_stream(&mut self, max_messages: Option<usize>) {
+        self.server = Modelled::new(StreamConfig { max_messages }, &self.name, "C");
+    }
+
     fn publish(&mut self, body: &[u8]) {
-        self.server.publish(self.now, "s".into(), body.into());
+        // The subject is as long as the real one: it counts against a pull's bytes.
+        self.server.publish(self.now, self.name.as_str().into(), body.into());
         self.take_effects();
+    }
+
+    fn purge(&mut self, before: Option<u64>) {
+        self.server.purge(self.now, before);
+        self.take_effects();
+        self.wait(STEP);
     }
 
     fn create_consumer(&mut self, config: &ConsumerConfig) {
         assert!(self.server.create_consumer(config.clone()));
+        self.wait(STEP);
     }
 
     fn delete_consumer(&mut self) {
         self.server.delete_consumer();
         self.take_effects();
+        self.wait(STEP);
     }
 
-    fn pull(&mut self, batch: usize, max_bytes: Option<u64>, expires: Duration) -> usize {
-        self.pulls += 1;
-        let inbox = Inbox { client: 1, number: self.pulls };
+    fn connect(&mut self) -> usize {
+        self.clients += 1;
+        self.clients
+    }
+
+    fn disconnect(&mut self, client: usize) {
+        self.server.lose_interest(|inbox| inbox.client == client as u64);
+        self.came.retain(|inbox, _| inbox.client != client as u64);
+        self.wait(STEP);
+    }
+
+    fn pull(&mut self, client: usize, batch: usize, max_bytes: Option<u64>, expires: Duration) -> usize {
+        let inbox = Inbox { client: client as u64, number: self.pulls.len() as u64 };
+        self.pulls.push(inbox);
         self.server.pull(self.now, inbox, PullRequest { batch, max_bytes, expires });
         self.take_effects();
-        self.pulls as usize
+        self.wait(STEP);
+        self.pulls.len()
+    }
+
+    fn unsubscribe(&mut self, pull: usize) {
+        let gone = self.pulls[pull - 1];
+        self.server.lose_interest(|inbox| inbox == gone);
+        self.wait(STEP);
     }
 
     fn got(&mut self, pull: usize) -> Vec<Got> {
-        self.got.remove(&(pull as u64)).unwrap_or_default()
+        let came = self.came.remove(&self.pulls[pull - 1]).unwrap_or_default();
+        let got = came.into_iter().map(|came| match came {
+            Came::Status(status) => Got::Status(status),
+            Came::Message(reply) => {
+                self.replies.push(reply);
+                let Reply { message, consumer_sequence, delivery_count, pending } = reply;
+                let stream = message.stream_sequence;
+                Got::Message { stream, consumer: consumer_sequence, count: delivery_count, pending }
+            }
+        });
+        got.collect()
     }
 
-    fn settle(&mut self, consumer_sequence: u64, verdict: Verdict) {
-        self.server.settle(self.now, &self.replies[&consumer_sequence], verdict);
+    fn settle(&mut self, _client: usize, delivery: usize, verdict: Verdict) {
+        self.server.settle(self.now, &self.replies[delivery - 1], verdict);
         self.take_effects();
+        self.wait(STEP);
+    }
+
+    fn restart(&mut self, _down: Down) {
+        self.come_back(Forget::Nothing);
+    }
+
+    fn save(&mut self) {
+        // It also makes durable all that is there.
+        self.come_back(Forget::Nothing);
+    }
+
+    fn restore(&mut self, forget: Forget) {
+        self.come_back(forget);
     }
 
     fn wait(&mut self, duration: Duration) {
         let end = self.now.saturating_add(duration);
         while let Some(at) = self.server.next_timer().filter(|at| *at <= end) {
             self.now = self.now.max(at);
+            self.changed = Some(self.now);
             self.server.tick(self.now);
             self.take_effects();
         }
         self.now = end;
     }
 
-    fn info(&mut self) -> ConsumerInfo {
-        self.server.consumer().unwrap()
+    fn behind(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn info(&mut self) -> Option<ConsumerInfo> {
+        // What is looked at a little later or earlier must look the same, for the real server's time is not as exact.
+        let next = self.server.next_timer().map(|next| next.since(self.now));
+        let last = self.changed.map(|changed| self.now.since(changed));
+        let apart = next.into_iter().chain(last).min();
+        assert!(apart.is_none_or(|apart| apart >= MARGIN), "at {:?}: {last:?} since, {next:?} until", self.now);
+        self.server.consumer()
     }
 }

@@ -1,53 +1,144 @@
 //! A real nats-server.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use warehouse_sink_jetstream_model::{ConsumerConfig, ConsumerInfo, Start, Verdict};
+use warehouse_sink_jetstream_model::{AckPolicy, ConsumerConfig, ConsumerInfo, Forget, Start, Verdict};
 use warehouse_sink_testkit::NatsServer;
 
 use super::client::Client;
-use super::{Got, Server};
+use super::{Down, Got, STEP, Server};
+
+/// The server does what it is asked in tasks of its own, which come after what is read of its answers.
+const PAUSE: Duration = Duration::from_millis(10);
 
 pub struct Real {
-    client: Client,
-    replies: BTreeMap<u64, String>,
-    /// The subscription of each pull request.
-    pulls: Vec<usize>,
-    /// Dropped last: it ends the server.
-    _server: NatsServer,
+    stream: String,
+    address: SocketAddr,
+    /// Creates, publishes and asks for the consumer's info.
+    admin: Client,
+    clients: BTreeMap<usize, Client>,
+    next_client: usize,
+    /// The client and the subscription of each pull request.
+    pulls: Vec<(usize, usize)>,
+    /// What was given out, in order.
+    replies: Vec<String>,
+    /// When all steps and waits so far should have ended. Those that took longer make the later ones shorter.
+    clock: Instant,
+    /// How late the latest of them came.
+    behind: Duration,
+    /// Its own server, where it is not a shared one.
+    server: Option<NatsServer>,
 }
 
 impl Real {
-    pub fn start(max_messages: Option<usize>) -> Self {
-        let server = NatsServer::start();
-        let client = Client::connect(server.address());
-        let mut real = Real { client, replies: BTreeMap::new(), pulls: Vec::new(), _server: server };
-        let most = max_messages.map_or(-1, |most| most as i64);
-        real.call("STREAM.CREATE.S", &json!({ "name": "S", "subjects": ["s"], "storage": "file", "max_msgs": most }));
-        real
+    pub fn start(stream: &str, shared: Option<SocketAddr>) -> Self {
+        let server = shared.is_none().then(NatsServer::start);
+        let address = shared.unwrap_or_else(|| server.as_ref().unwrap().address());
+        Real {
+            stream: stream.to_owned(),
+            address,
+            admin: Client::connect(address),
+            clients: BTreeMap::new(),
+            next_client: 0,
+            pulls: Vec::new(),
+            replies: Vec::new(),
+            clock: Instant::now(),
+            behind: Duration::ZERO,
+            server,
+        }
     }
 
-    fn call(&mut self, api: &str, body: &Value) -> Value {
+    fn ask(&mut self, api: &str, more: &str, body: &Value) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let answer = self.client.request(&format!("$JS.API.{api}"), body.as_bytes());
-        let answer: Value = serde_json::from_slice(&answer.body).unwrap();
+        let answer = self.admin.request(&format!("$JS.API.{api}.{}{more}", self.stream), body.as_bytes());
+        serde_json::from_slice(&answer.body).unwrap()
+    }
+
+    fn call(&mut self, api: &str, more: &str, body: &Value) -> Value {
+        let answer = self.ask(api, more, body);
         assert!(answer.get("error").is_none(), "{api}: {answer}");
         answer
+    }
+
+    fn client(&mut self, client: usize) -> &mut Client {
+        self.clients.get_mut(&client).unwrap()
+    }
+
+    /// Goes down, changes what is stored, and comes up.
+    fn bounce(&mut self, down: Down, meanwhile: impl FnOnce(&Path)) {
+        // What the server has acknowledged, it writes down within a tenth of a second.
+        thread::sleep(Duration::from_millis(250));
+        self.clients.clear();
+        let server = self.server.as_mut().unwrap();
+        match down {
+            Down::Stopped => server.stop(),
+            Down::Killed => server.kill(),
+        }
+        meanwhile(&server.store());
+        server.start_again();
+        self.admin = Client::connect(self.address);
+    }
+
+    /// That a consumer is created or deleted is never forgotten: what was kept before changes as well.
+    fn change_saved(&self, change: impl FnOnce(&Path, &Path)) {
+        let Some(store) = self.server.as_ref().map(NatsServer::store).filter(|store| saved(store).exists()) else {
+            return;
+        };
+        let folder = self.consumer_folder();
+        change(&store.join(&folder), &saved(&store).join(&folder));
+    }
+
+    fn consumer_folder(&self) -> PathBuf {
+        ["jetstream", "$G", "streams", &self.stream, "obs"].iter().collect()
+    }
+}
+
+/// A copy of the store, beside it.
+fn saved(store: &Path) -> PathBuf {
+    store.with_extension("saved")
+}
+
+fn copy(from: &Path, to: &Path) {
+    let _ = fs::remove_dir_all(to);
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type().unwrap().is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::copy(from, to).unwrap();
+        }
     }
 }
 
 impl Server for Real {
+    fn create_stream(&mut self, max_messages: Option<usize>) {
+        let (most, name) = (max_messages.map_or(-1, |most| most as i64), self.stream.clone());
+        let config = json!({ "name": name, "subjects": [name], "storage": "file", "max_msgs": most });
+        self.call("STREAM.CREATE", "", &config);
+        self.clock = Instant::now();
+    }
+
     fn publish(&mut self, body: &[u8]) {
-        self.client.request("s", body);
-        // What the message led to is sent before the answer to a later ping.
-        self.client.read_for(Duration::from_millis(20));
+        let subject = self.stream.clone();
+        self.admin.request(&subject, body);
+    }
+
+    fn purge(&mut self, before: Option<u64>) {
+        self.call("STREAM.PURGE", "", &before.map_or(Value::Null, |before| json!({ "seq": before })));
+        self.wait(STEP);
     }
 
     fn create_consumer(&mut self, config: &ConsumerConfig) {
         let mut body = json!({
-            "durable_name": "C", "ack_policy": "explicit", "ack_wait": config.ack_wait.as_nanos() as u64,
+            "durable_name": "C", "ack_wait": config.ack_wait.as_nanos() as u64,
+            "ack_policy": match config.ack_policy { AckPolicy::Explicit => "explicit", AckPolicy::All => "all" },
             "max_ack_pending": config.max_ack_pending.map_or(-1, |most| most as i64),
             "max_deliver": config.max_deliver.map_or(-1, |most| most as i64),
             "deliver_policy": "all",
@@ -56,48 +147,69 @@ impl Server for Real {
             body["deliver_policy"] = json!("by_start_sequence");
             body["opt_start_seq"] = json!(sequence);
         }
-        self.call("CONSUMER.CREATE.S.C", &json!({ "stream_name": "S", "config": body }));
+        let body = json!({ "stream_name": self.stream, "config": body });
+        self.call("CONSUMER.CREATE", ".C", &body);
+        self.wait(STEP);
+        self.change_saved(copy);
     }
 
     fn delete_consumer(&mut self) {
-        self.call("CONSUMER.DELETE.S.C", &Value::Null);
-        self.client.read_for(Duration::from_millis(50));
+        self.call("CONSUMER.DELETE", ".C", &Value::Null);
+        self.change_saved(|_, saved| fs::remove_dir_all(saved).unwrap());
+        self.wait(STEP);
     }
 
-    fn pull(&mut self, batch: usize, max_bytes: Option<u64>, expires: Duration) -> usize {
-        let (subscription, inbox) = self.client.subscribe();
+    fn connect(&mut self) -> usize {
+        self.next_client += 1;
+        self.clients.insert(self.next_client, Client::connect(self.address));
+        self.next_client
+    }
+
+    fn disconnect(&mut self, client: usize) {
+        self.clients.remove(&client).unwrap();
+        self.wait(STEP);
+    }
+
+    fn pull(&mut self, client: usize, batch: usize, max_bytes: Option<u64>, expires: Duration) -> usize {
+        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.C", self.stream);
         let mut body = json!({ "batch": batch, "expires": expires.as_nanos() as u64 });
         if let Some(bytes) = max_bytes {
             body["max_bytes"] = json!(bytes);
         }
-        self.client.publish("$JS.API.CONSUMER.MSG.NEXT.S.C", &inbox, body.to_string().as_bytes());
-        self.client.round_trip();
-        self.client.read_for(Duration::from_millis(50));
-        self.pulls.push(subscription);
+        let connection = self.client(client);
+        let (subscription, inbox) = connection.subscribe();
+        connection.publish(&subject, &inbox, body.to_string().as_bytes());
+        connection.round_trip();
+        self.wait(STEP);
+        self.pulls.push((client, subscription));
         self.pulls.len()
     }
 
+    fn unsubscribe(&mut self, pull: usize) {
+        let (client, subscription) = self.pulls[pull - 1];
+        self.client(client).unsubscribe(subscription);
+        self.wait(STEP);
+    }
+
     fn got(&mut self, pull: usize) -> Vec<Got> {
-        let subscription = self.pulls[pull - 1];
-        let (mine, others): (Vec<_>, _) = std::mem::take(&mut self.client.messages)
-            .into_iter()
-            .partition(|message| message.subscription == subscription);
-        self.client.messages = others;
+        let (client, subscription) = self.pulls[pull - 1];
+        let Some(connection) = self.clients.get_mut(&client) else { return Vec::new() };
+        connection.round_trip();
         let mut got = Vec::new();
-        for message in mine {
+        for message in connection.take(subscription) {
             if let Some(status) = message.status {
                 got.push(Got::Status(status));
                 continue;
             }
             let numbers: Vec<u64> = message.reply.split('.').skip(4).map(|number| number.parse().unwrap()).collect();
             let [count, stream, consumer, _, pending] = numbers[..] else { panic!("not a reply: {}", message.reply) };
-            self.replies.insert(consumer, message.reply);
+            self.replies.push(message.reply);
             got.push(Got::Message { stream, consumer, count, pending });
         }
         got
     }
 
-    fn settle(&mut self, consumer_sequence: u64, verdict: Verdict) {
+    fn settle(&mut self, client: usize, delivery: usize, verdict: Verdict) {
         let body = match verdict {
             Verdict::Ack => "+ACK".to_owned(),
             Verdict::Nak(Duration::ZERO) => "-NAK".to_owned(),
@@ -105,27 +217,57 @@ impl Server for Real {
             Verdict::Term => "+TERM".to_owned(),
             Verdict::Progress => "+WPI".to_owned(),
         };
-        let reply = self.replies[&consumer_sequence].clone();
-        let (_, inbox) = self.client.subscribe();
-        self.client.publish(&reply, &inbox, body.as_bytes());
-        self.client.round_trip();
-        self.client.read_for(Duration::from_millis(50));
+        // A delivery that did not come shows as a difference already.
+        let Some(reply) = self.replies.get(delivery - 1).cloned() else { return };
+        let connection = self.client(client);
+        connection.publish(&reply, "", body.as_bytes());
+        connection.round_trip();
+        self.wait(STEP);
+    }
+
+    fn restart(&mut self, down: Down) {
+        self.bounce(down, |_| {});
+    }
+
+    fn save(&mut self) {
+        self.bounce(Down::Stopped, |store| copy(store, &saved(store)));
+    }
+
+    fn restore(&mut self, forget: Forget) {
+        let consumer = self.consumer_folder();
+        self.bounce(Down::Killed, |store| match forget {
+            Forget::Nothing => {}
+            Forget::Consumer => copy(&saved(store).join(&consumer), &store.join(&consumer)),
+            Forget::StreamAndConsumer => copy(&saved(store), store),
+        });
     }
 
     fn wait(&mut self, duration: Duration) {
-        self.client.read_for(duration);
+        self.clock += duration;
+        thread::sleep(self.clock.saturating_duration_since(Instant::now()).max(PAUSE));
+        self.behind = self.behind.max(self.clock.elapsed());
     }
 
-    fn info(&mut self) -> ConsumerInfo {
-        let info = self.call("CONSUMER.INFO.S.C", &Value::Null);
+    fn behind(&self) -> Duration {
+        self.behind
+    }
+
+    fn info(&mut self) -> Option<ConsumerInfo> {
+        let info = self.ask("CONSUMER.INFO", ".C", &Value::Null);
+        if info["error"]["code"] == 404 {
+            return None;
+        }
         let count = |value: &Value| value.as_u64().unwrap_or_default();
-        ConsumerInfo {
+        let pair = |value: &Value| (count(&value["consumer_seq"]), count(&value["stream_seq"]));
+        let (ack_floor_delivery, ack_floor) = pair(&info["ack_floor"]);
+        Some(ConsumerInfo {
             pending: count(&info["num_pending"]),
             ack_pending: count(&info["num_ack_pending"]) as usize,
             redelivered: count(&info["num_redelivered"]) as usize,
-            ack_floor: count(&info["ack_floor"]["stream_seq"]),
-            delivered: (count(&info["delivered"]["consumer_seq"]), count(&info["delivered"]["stream_seq"])),
+            ack_floor,
+            ack_floor_delivery,
+            delivered: pair(&info["delivered"]),
             waiting: count(&info["num_waiting"]) as usize,
-        }
+        })
     }
 }
