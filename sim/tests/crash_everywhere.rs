@@ -6,6 +6,7 @@
 //! in the last flush.
 
 #![allow(missing_docs, reason = "a test has no users")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 #![cfg(madsim)]
 
 use std::time::Duration;

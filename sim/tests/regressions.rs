@@ -1,6 +1,7 @@
 //! Runs that once broke a promise, each by its own plan of faults: `sim/regressions/`. They break none any more.
 
 #![allow(missing_docs, reason = "a test has no users")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 #![cfg(madsim)]
 
 use std::path::{Path, PathBuf};

@@ -4,6 +4,7 @@
 //! - `PLAN=sim/regressions/some.toml cargo sim --test replay -- --nocapture`
 
 #![allow(missing_docs, reason = "a test has no users")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 #![cfg(madsim)]
 
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Many worlds, a seed each: `SEEDS=2000 cargo sim --test sweep -- --nocapture` runs that many, from `FIRST_SEED` on.
 
 #![allow(missing_docs, reason = "a test has no users")]
-#![allow(clippy::disallowed_methods, reason = "the sweep looks at a real clock for its progress; the worlds do not")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 #![cfg(madsim)]
 
 use std::collections::BTreeMap;

@@ -15,6 +15,7 @@
 //!
 //! `cargo test -p warehouse-sink-core --test model -- --nocapture` prints the number of states.
 
+#![allow(clippy::disallowed_types, reason = "it is shown how long the search takes; nothing depends on it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a check that fails panics")]
 
 mod healing;

@@ -1,6 +1,7 @@
 //! Where deliveries come from: two small traits, and JetStream behind them.
 
 #[cfg(not(madsim))]
+#[allow(clippy::disallowed_methods, reason = "is not in the simulation")]
 pub mod nats;
 
 use std::collections::BTreeMap;

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use warehouse_sink_core::{Failure, Outcome};
 
 #[cfg(not(madsim))]
+#[allow(clippy::disallowed_methods, reason = "is not in the simulation")]
 pub mod opendal;
 
 /// How many bytes of a store's own words are kept in a [`StoreError`], so that a server that answers with a web page
