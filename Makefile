@@ -12,7 +12,7 @@ demo: ## run the sink against a real NATS server with 200,000 events, and look a
 test: tools ## run all tests, against real servers where it matters
 	cargo test --locked
 
-sim: ## run simulated worlds that fail; SEEDS=20000 make sim for a soak
+sim: ## run simulated worlds that fail; SEEDS=100000 make sim for a soak
 	SEEDS=$${SEEDS:-2000} cargo sim --locked --test sweep -- --nocapture
 
 lint: ## check formatting, and clippy without warnings
