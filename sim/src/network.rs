@@ -6,6 +6,7 @@
 
 mod connections;
 mod link;
+mod sending;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -95,6 +96,8 @@ struct State {
     /// What becomes of some of the things that cross a link, by their number.
     crossings: BTreeMap<u64, Crossing>,
     crossed: u64,
+    /// What was lost on its way. Who waits for an answer to it waits on: a dropped question would answer itself with an error.
+    lost: Vec<Arrival>,
     history: History,
 }
 
@@ -116,6 +119,7 @@ impl Network {
             rng: Rng::with_seed(settings.seed ^ 0x0e17_0777),
             crossings,
             crossed: 0,
+            lost: Vec::new(),
             history,
         };
         Arc::new(Network { state: Mutex::new(state), wake: Notify::new() })
@@ -366,63 +370,6 @@ impl State {
         let process = self.links.iter().find(|(_, link)| link.is(inbox.client)).map(|(process, _)| *process);
         if let Some(process) = process {
             self.send_to_client(process, inbox, answer);
-        }
-    }
-
-    fn send_to_client(&mut self, process: ProcessId, inbox: Inbox, answer: Answer) {
-        let arrival = |answer| Arrival::AtClient { process, inbox, answer };
-        self.cross(process, Link::reach_client, Some(arrival(answer.clone())), arrival(answer));
-    }
-
-    fn reply(&mut self, process: ProcessId, client: u64, reply: Box<dyn FnOnce() + Send>) {
-        self.cross(process, Link::reach_client, None, Arrival::Reply(process, client, reply));
-    }
-
-    fn send(&mut self, process: ProcessId, ask: Ask) {
-        let Some(link) = self.links.get_mut(&process) else { return };
-        let Some(client) = link.client else {
-            link.outbox.push(ask);
-            return;
-        };
-        let arrival = |ask| Arrival::AtServer { process, client, ask };
-        self.cross(process, Link::reach_server, ask.again().map(arrival), arrival(ask));
-    }
-
-    /// Something goes over a link, in one direction. Where the plan doubles it and it can be, `again` goes as well.
-    fn cross(
-        &mut self,
-        process: ProcessId,
-        reach: fn(&mut Link, Timestamp) -> Timestamp,
-        again: Option<Arrival>,
-        arrival: Arrival,
-    ) {
-        self.crossed += 1;
-        let crossing = self.crossings.get(&self.crossed).copied();
-        let delay = if let Some(Crossing::Delayed(delay)) = crossing { delay } else { Duration::ZERO };
-        let time = self.travel_time() + delay;
-        let Some(link) = self.links.get_mut(&process) else { return };
-        let until = reach(link, now().saturating_add(time));
-        if let Some(crossing) = crossing {
-            self.history.note(Happening::Inflicted { fault: crossing.name() });
-            self.history.note(Happening::Crossed { process, crossing, until });
-        }
-        match crossing {
-            Some(Crossing::Lost) => return,
-            Some(Crossing::Doubled) => again.into_iter().for_each(|again| self.arrive(until, again)),
-            Some(Crossing::Delayed(_)) | None => {}
-        }
-        self.arrive(until, arrival);
-    }
-}
-
-impl Ask {
-    /// The same once more. What waits for an answer can't be doubled: there is one to wait.
-    fn again(&self) -> Option<Ask> {
-        match self {
-            Ask::Pull(number, request) => Some(Ask::Pull(*number, *request)),
-            Ask::Unsubscribe(number) => Some(Ask::Unsubscribe(*number)),
-            Ask::Settle(reply, verdict) => Some(Ask::Settle(*reply, *verdict)),
-            Ask::Attach(..) | Ask::Ping(_) => None,
         }
     }
 }
