@@ -24,6 +24,8 @@ struct Process {
     bounds: Bounds,
     /// Messages that were handed in and not settled: since when, and their bytes.
     held: BTreeMap<MessageId, (Timestamp, u64)>,
+    /// The messages that it was ever handed of each sequence.
+    handed: BTreeMap<u64, BTreeSet<MessageId>>,
     writes: BTreeSet<u64>,
     /// Keys that a write of was begun.
     tried: BTreeSet<String>,
@@ -49,11 +51,16 @@ impl Process {
         self.limit("writes", self.writes.len() as u64)
     }
 
-    /// Of two messages that have had one sequence, one may leave no trace when it is written: an ack of it could reach the other. Only
-    /// the last to come is counted, until either is settled.
+    /// Messages that share a sequence are not counted: any of them may leave no trace when it is written, for an ack of it could reach
+    /// another.
     fn hand_in(&mut self, at: Timestamp, message: MessageId, bytes: u64) {
-        self.held.retain(|other, _| other.stream_sequence != message.stream_sequence || *other == message);
-        self.held.entry(message).or_insert((at, bytes));
+        let messages = self.handed.entry(message.stream_sequence).or_default();
+        messages.insert(message);
+        if messages.len() == 1 {
+            self.held.entry(message).or_insert((at, bytes));
+        } else {
+            self.held.retain(|other, _| other.stream_sequence != message.stream_sequence);
+        }
     }
 
     fn limit(&self, what: &str, value: u64) -> Result<bool, String> {
@@ -76,6 +83,7 @@ impl Oracle for HeldBounds {
             let process_is = Process {
                 bounds: bounds.clone(),
                 held: BTreeMap::new(),
+                handed: BTreeMap::new(),
                 writes: BTreeSet::new(),
                 tried: BTreeSet::new(),
                 hindered: at,
@@ -94,8 +102,7 @@ impl Oracle for HeldBounds {
             }
             Happening::Settling { verdict: Verdict::Progress, .. } => Ok(false),
             Happening::Settling { reply, .. } => {
-                let sequence = reply.message.stream_sequence;
-                process.held.retain(|message, _| message.stream_sequence != sequence);
+                process.held.remove(&reply.message);
                 Ok(false)
             }
             Happening::Held { what, value, .. } => process.limit(what, *value),
