@@ -76,7 +76,7 @@ impl Consumer {
             }
             self.uncount(sequence);
         }
-        if self.config.max_ack_pending.is_some_and(|most| self.pending.len() >= most) {
+        if self.is_full() {
             return None;
         }
         let Some(message) = stream.from(self.next_stream) else {
@@ -85,6 +85,10 @@ impl Consumer {
         };
         self.next_stream = message.id.stream_sequence + 1;
         Some(self.reply(message.id, 1, stream))
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.config.max_ack_pending.is_some_and(|most| self.pending.len() >= most)
     }
 
     fn reply(&self, message: MessageId, delivery_count: u64, stream: &Stream) -> Reply {

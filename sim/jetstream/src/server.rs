@@ -196,9 +196,13 @@ impl Server {
     /// [`AckPolicy::All`]: crate::AckPolicy::All
     pub fn settle_all(&mut self, now: Timestamp, reply: &Reply, verdict: Verdict) -> Vec<MessageId> {
         let clock = self.clock(now);
-        let settled = self.consumer.as_mut().map(|consumer| consumer.settle(clock, reply, verdict));
-        self.serve(now);
-        settled.unwrap_or_default()
+        let Some(consumer) = &mut self.consumer else { return Vec::new() };
+        let wakes = consumer.wakes(reply, verdict);
+        let settled = consumer.settle(clock, reply, verdict);
+        if wakes {
+            self.serve(now);
+        }
+        settled
     }
 
     /// Subscriptions are gone: their pull requests get nothing more.

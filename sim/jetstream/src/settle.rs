@@ -23,6 +23,20 @@ impl Consumer {
         Vec::new()
     }
 
+    /// Whether the server looks for something to deliver because of this settlement.
+    pub fn wakes(&self, reply: &Reply, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Ack | Verdict::Term => self.is_full(),
+            Verdict::Nak(delay) => delay.is_zero() && self.takes_nak(reply),
+            Verdict::Progress => false,
+        }
+    }
+
+    fn takes_nak(&self, reply: &Reply) -> bool {
+        let given_out = self.floor.consumer + 1..=self.next_consumer;
+        given_out.contains(&reply.consumer_sequence) && self.pending.contains_key(&reply.message.stream_sequence)
+    }
+
     fn ack(&mut self, acked: Position) -> Vec<MessageId> {
         // What was not delivered by this consumer can't be acked.
         if acked.stream >= self.next_stream {
@@ -76,8 +90,8 @@ impl Consumer {
     }
 
     fn nak(&mut self, clock: Clock, reply: &Reply, delay: Duration) {
-        let (delivery, sequence) = (reply.consumer_sequence, reply.message.stream_sequence);
-        if delivery <= self.floor.consumer || delivery > self.next_consumer || !self.pending.contains_key(&sequence) {
+        let sequence = reply.message.stream_sequence;
+        if !self.takes_nak(reply) {
             return;
         }
         let queued = self.redeliver.contains(&sequence);

@@ -63,8 +63,8 @@ pub trait Server {
     fn unsubscribe(&mut self, pull: usize);
     /// What has come for a pull request since it was asked last.
     fn got(&mut self, pull: usize) -> Vec<Got>;
-    /// Settles a delivery, by the how many-eth it was that [`Server::got`] gave; waits until the server has it.
-    fn settle(&mut self, client: usize, delivery: usize, verdict: Verdict);
+    /// Settles deliveries at once, by the how many-eth each was that [`Server::got`] gave; waits until the server has them.
+    fn settle(&mut self, client: usize, deliveries: &[usize], verdict: Verdict);
     /// Goes down and comes up again. All connections are gone.
     fn restart(&mut self, down: Down);
     /// Goes down, keeps a copy of what is stored, and comes up again.

@@ -137,8 +137,10 @@ impl Server for Model {
         got.collect()
     }
 
-    fn settle(&mut self, _client: usize, delivery: usize, verdict: Verdict) {
-        self.server.settle(self.now, &self.replies[delivery - 1], verdict);
+    fn settle(&mut self, _client: usize, deliveries: &[usize], verdict: Verdict) {
+        for delivery in deliveries {
+            self.server.settle(self.now, &self.replies[delivery - 1], verdict);
+        }
         self.take_effects();
         self.wait(STEP);
     }

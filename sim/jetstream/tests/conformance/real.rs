@@ -209,7 +209,7 @@ impl Server for Real {
         got
     }
 
-    fn settle(&mut self, client: usize, delivery: usize, verdict: Verdict) {
+    fn settle(&mut self, client: usize, deliveries: &[usize], verdict: Verdict) {
         let body = match verdict {
             Verdict::Ack => "+ACK".to_owned(),
             Verdict::Nak(Duration::ZERO) => "-NAK".to_owned(),
@@ -218,9 +218,9 @@ impl Server for Real {
             Verdict::Progress => "+WPI".to_owned(),
         };
         // A delivery that did not come shows as a difference already.
-        let Some(reply) = self.replies.get(delivery - 1).cloned() else { return };
-        let connection = self.client(client);
-        connection.publish(&reply, "", body.as_bytes());
+        let replies = deliveries.iter().filter_map(|delivery| self.replies.get(delivery - 1));
+        let connection = self.clients.get_mut(&client).unwrap();
+        replies.for_each(|reply| connection.publish(reply, "", body.as_bytes()));
         connection.round_trip();
         self.wait(STEP);
     }

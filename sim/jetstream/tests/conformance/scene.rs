@@ -135,7 +135,7 @@ impl Scene<'_> {
 
     /// Settles a delivery, by the how many-eth it was that was shown, and shows the consumer's info.
     pub fn settle(&mut self, delivery: usize, verdict: Verdict) {
-        self.server.settle(self.client, delivery, verdict);
+        self.server.settle(self.client, &[delivery], verdict);
         self.show_as((verdict, delivery), &[]);
     }
 

@@ -1,7 +1,7 @@
 //! Pull requests: how they are served, and how they end.
 
 use super::holds;
-use crate::scene::{LONG, NAK, PAST_ACK_WAIT, Scene, consumer, millis};
+use crate::scene::{LONG, NAK, PAST_ACK_WAIT, Scene, consumer, millis, nak_for};
 
 holds!(pulls, own_servers: false, [
     parallel_pulls_are_served_in_turn,
@@ -135,8 +135,10 @@ fn a_redelivery_for_a_pull_that_is_gone_goes_to_the_end(scene: &mut Scene<'_>) {
     scene.pull(3);
     let gone = scene.ask(1);
     scene.server.unsubscribe(gone);
-    // The server has not noticed yet, and looks for somebody to take the first.
-    scene.wait(PAST_ACK_WAIT);
+    // The server has not noticed yet, and looks for somebody to take the first. All three are due at the same time: it looks ten
+    // milliseconds after the last nak with a delay.
+    scene.server.settle(scene.client, &[1, 2, 3], nak_for(1));
+    scene.wait(millis(500));
     scene.pull(3);
 }
 
