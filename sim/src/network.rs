@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot};
 use warehouse_sink_core::Timestamp;
 use warehouse_sink_jetstream_model::{
     ConsumerConfig, Delivered, Effect, End, Forget, Inbox, Note, PullRequest, Reply, Server, Start, Verdict,
@@ -167,14 +167,12 @@ impl Network {
         });
     }
 
-    /// A process opens its connection. The watch counts connections.
-    pub fn open(&self, process: ProcessId) -> watch::Receiver<u64> {
+    /// A process opens its connection.
+    pub fn open(&self, process: ProcessId) {
         self.change(|state| {
-            let (connections, watch) = watch::channel(0);
-            state.links.insert(process, Link::new(connections));
+            state.links.insert(process, Link::new());
             state.reconnect(process);
-            watch
-        })
+        });
     }
 
     /// A process is no more. What it had sent still arrives.
@@ -186,7 +184,7 @@ impl Network {
         });
     }
 
-    /// Subscribes; answers come until the connection changes.
+    /// Subscribes; answers come until the process is connected anew.
     pub fn subscribe(&self, process: ProcessId) -> (u64, mpsc::UnboundedReceiver<Answer>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         let number = self.lock().links.get_mut(&process).map_or(0, |link| link.subscribe(sender));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc};
 use warehouse_sink_core::{Config, Machine};
 use warehouse_sink_io::driver::{self, Options, Parts};
 use warehouse_sink_io::health::Health;
@@ -77,7 +77,7 @@ pub(crate) struct Process {
 
 impl Process {
     /// Runs until it is told to stop, as `bin` does.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+    pub async fn run(self, stop: Arc<Semaphore>) {
         let Process { id, settings, network, bucket, history, trap, sabotage } = self;
         let config = Config { jitter_seed: settings.seed ^ u64::from(id.0), ..settings.machine.clone() };
         history.note(Happening::Started { process: id, bounds: bounds(&settings) });
@@ -100,7 +100,8 @@ impl Process {
             jitter_seed: settings.seed ^ u64::from(id.0),
         };
         let stopped = async move {
-            let _ = stop.wait_for(|stop| *stop).await;
+            // It has no permits to give: all that comes is its end.
+            let _ = stop.acquire().await;
         };
         let report = driver::run(machine, options, parts, || SimDecoder, stopped).await;
         let (abandoned, unsent) = (report.abandoned_messages, report.unsent_settlements);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use warehouse_sink_core::{Capacity, MessageId};
 use warehouse_sink_io::source::{Incoming, Pull, Settlement, Source, SourceError};
@@ -35,7 +35,6 @@ struct Inner {
     process: ProcessId,
     network: Arc<Network>,
     consumer: ConsumerConfig,
-    connections: watch::Receiver<u64>,
     /// Whether the consumer was found and not lost since. No await is needed to say that it was lost, for
     /// [`Pull::next`] must not lose what it has taken when it is cancelled.
     attached: AtomicBool,
@@ -54,11 +53,11 @@ impl SimSource {
         history: History,
         trap: Trap,
     ) -> Self {
-        let connections = network.open(process);
+        network.open(process);
         let attached = AtomicBool::new(false);
         let looking = tokio::sync::Mutex::new(());
         let floor = Mutex::new(None);
-        let inner = Inner { process, network, consumer, connections, attached, looking, floor, history, trap };
+        let inner = Inner { process, network, consumer, attached, looking, floor, history, trap };
         SimSource { inner: Arc::new(inner) }
     }
 }
@@ -95,14 +94,12 @@ impl Source for SimSource {
         let inner = &self.inner;
         inner.attach().await?;
         inner.trap.step(Call::Pull).await;
-        let mut connections = inner.connections.clone();
-        connections.mark_unchanged();
         let (number, answers) = inner.network.subscribe(inner.process);
         let request = PullRequest { batch: limit.messages, max_bytes: Some(limit.bytes), expires: EXPIRES };
         inner.network.send(inner.process, Ask::Pull(number, request));
         let left = limit.messages;
         let deadline = Instant::now() + EXPIRES + PATIENCE;
-        Ok(SimPull { inner: inner.clone(), number, answers, left, deadline, connections, ended: false })
+        Ok(SimPull { inner: inner.clone(), number, answers, left, deadline, ended: false })
     }
 
     async fn settle(&self, handle: &Reply, settlement: Settlement) -> Result<(), SourceError> {
@@ -141,17 +138,14 @@ pub(crate) struct SimPull {
     left: usize,
     /// When the request must have ended.
     deadline: Instant,
-    connections: watch::Receiver<u64>,
     ended: bool,
 }
 
 impl SimPull {
     async fn answer(&mut self) -> Result<Option<Answer>, SourceError> {
-        let connections = &mut self.connections;
         tokio::select! {
             biased;
             answer = self.answers.recv() => Ok(answer),
-            _ = connections.changed() => Ok(None),
             () = tokio::time::sleep_until(self.deadline) => {
                 Err(SourceError::new("the server did not end a pull request in time"))
             }

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
 use madsim::runtime::{Handle, NodeHandle, Runtime};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc};
 use warehouse_sink_core::{Destination, Timestamp};
 
 use crate::event::{Event, EventRow};
@@ -59,9 +60,10 @@ struct Replica {
 struct Running {
     id: ProcessId,
     node: NodeHandle,
-    stop: watch::Sender<bool>,
+    /// Closed when the process is told to stop.
+    stop: Arc<Semaphore>,
     trap: Trap,
-    ended: watch::Receiver<bool>,
+    ended: Arc<AtomicBool>,
     paused: bool,
     /// How long the replica stays down once the process has ended.
     down: Duration,
@@ -138,7 +140,7 @@ impl World {
             }
         }
         for place in 0..self.replicas.len() {
-            let ended = self.replicas[place].running.take_if(|running| *running.ended.borrow());
+            let ended = self.replicas[place].running.take_if(|running| running.ended.load(Ordering::Relaxed));
             if let Some(running) = ended {
                 self.after(running.down, Later::Start(place));
             }
@@ -169,13 +171,13 @@ impl World {
         if let Some((call, nth)) = self.replicas[place].next_trap.take() {
             trap.set(call, nth);
         }
-        let (stop, stopped) = watch::channel(false);
-        let (end, ended) = watch::channel(false);
+        let (stop, ended) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicBool::new(false)));
+        let (stopped, end) = (stop.clone(), ended.clone());
         let node = Handle::current().create_node().build();
         node.spawn(async move {
             process.run(stopped).await;
             // The world looks at it in its next turn.
-            let _ = end.send(true);
+            end.store(true, Ordering::Relaxed);
         });
         self.replicas[place].running =
             Some(Running { id, node, stop, trap, ended, paused: false, down: Duration::ZERO });
@@ -189,7 +191,7 @@ impl World {
 
     fn kill(&mut self, place: usize, down: Duration) {
         let Some(running) = self.replicas[place].running.take() else { return };
-        if !*running.ended.borrow() {
+        if !running.ended.load(Ordering::Relaxed) {
             self.history.note(Happening::Killed { process: running.id });
         }
         // First the link: what the dying process does in its last turn reaches nobody.
@@ -255,10 +257,10 @@ impl World {
     }
 
     fn ask_to_stop(&mut self, replica: usize, down: Duration) {
-        if let Some(running) = self.replicas[replica].running.as_mut().filter(|running| !*running.stop.borrow()) {
+        if let Some(running) = self.replicas[replica].running.as_mut().filter(|running| !running.stop.is_closed()) {
             running.down = down;
             self.history.note(Happening::StopAsked { process: running.id });
-            let _ = running.stop.send(true);
+            running.stop.close();
         }
     }
 

@@ -9,9 +9,11 @@ use warehouse_sink_sim::case::Case;
 use warehouse_sink_sim::history::trace;
 use warehouse_sink_sim::sabotage::Sabotage;
 
-const SEEDS: u64 = 30;
+const SEEDS: u64 = 60;
 /// Set in the child processes: where to write the histories.
 const OUTPUT: &str = "WAREHOUSE_SINK_SIM_HISTORIES";
+/// Set in one of them: it runs the seeds from the last to the first.
+const BACKWARDS: &str = "WAREHOUSE_SINK_SIM_BACKWARDS";
 
 #[test]
 fn the_same_seed_gives_the_same_history_in_two_processes() {
@@ -20,8 +22,12 @@ fn the_same_seed_gives_the_same_history_in_two_processes() {
     let histories = ["one", "two"].map(|name| {
         let file = folder.join(name);
         let test = std::env::current_exe().unwrap();
-        let child = Command::new(test).args(["--exact", "write_histories", "--nocapture"]).env(OUTPUT, &file).output();
-        assert!(child.unwrap().status.success());
+        let mut child = Command::new(test);
+        child.args(["--exact", "write_histories", "--nocapture"]).env(OUTPUT, &file);
+        if name == "two" {
+            child.env(BACKWARDS, "1");
+        }
+        assert!(child.output().unwrap().status.success());
         std::fs::read_to_string(file).unwrap()
     });
     std::fs::remove_dir_all(&folder).unwrap();
@@ -37,6 +43,13 @@ fn the_same_seed_gives_the_same_history_in_two_processes() {
 fn write_histories() {
     let Some(file) = std::env::var_os(OUTPUT) else { return };
     let run = |seed| trace(&Case::of_seed(seed).run(Sabotage::None));
-    let histories: String = (0..SEEDS).map(run).collect();
-    std::fs::write(file, histories).unwrap();
+    // What ran before in a process must make no difference either.
+    let histories: Vec<String> = if std::env::var_os(BACKWARDS).is_some() {
+        let mut histories: Vec<_> = (0..SEEDS).rev().map(run).collect();
+        histories.reverse();
+        histories
+    } else {
+        (0..SEEDS).map(run).collect()
+    };
+    std::fs::write(file, histories.concat()).unwrap();
 }

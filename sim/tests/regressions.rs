@@ -5,7 +5,6 @@
 #![cfg(madsim)]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use warehouse_sink_sim::case::Case;
 use warehouse_sink_sim::history::Happening;
@@ -20,35 +19,21 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-/// In the child processes: the case to run.
-const CASE: &str = "WAREHOUSE_SINK_SIM_CASE";
-
-/// Each runs in a process of its own, as a replay does: what ran before in a process can shift the order of tasks.
 #[test]
 fn what_was_mended_stays_mended() {
     let files = files();
     assert!(!files.is_empty());
-    let broken: Vec<String> = files.iter().filter_map(|file| run_alone(file)).collect();
-    assert!(broken.is_empty(), "broken again:\n{}", broken.join("\n\n"));
-}
-
-fn run_alone(file: &Path) -> Option<String> {
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    let output = child.args(["--exact", "one_case", "--nocapture"]).env(CASE, file).output().unwrap();
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    assert!(text.contains("1 passed") || !output.status.success(), "{text}");
-    (!output.status.success()).then(|| format!("{}:\n{text}", file.display()))
-}
-
-/// What a child process does; nothing in an ordinary run.
-#[test]
-fn one_case() {
-    let Some(file) = std::env::var_os(CASE) else { return };
-    let case = Case::read(Path::new(&file)).unwrap_or_else(|error| panic!("{error}"));
-    let history = case.run(Sabotage::None);
-    let inflicted = history.iter().filter(|(_, happening)| matches!(happening, Happening::Inflicted { .. })).count();
-    assert!(inflicted > 0, "nothing goes wrong in it");
-    if let Some(violation) = violation(&history) {
-        panic!("\"{}\" is broken: {}\n{}", violation.oracle, violation.text, case.story);
+    let mut broken = Vec::new();
+    for file in files {
+        let case = Case::read(&file).unwrap_or_else(|error| panic!("{error}"));
+        let history = case.run(Sabotage::None);
+        let inflicted =
+            history.iter().filter(|(_, happening)| matches!(happening, Happening::Inflicted { .. })).count();
+        println!("{}: {inflicted} faults", file.display());
+        assert!(inflicted > 0, "{}: nothing goes wrong in it", file.display());
+        if let Some(violation) = violation(&history) {
+            broken.push(format!("{}: \"{}\": {}\n{}", file.display(), violation.oracle, violation.text, case.story));
+        }
     }
+    assert!(broken.is_empty(), "broken again:\n{}", broken.join("\n\n"));
 }

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use warehouse_sink_core::{Backoff, Capacity, Delivery, DeliveryId, Destination, Rows};
 
 use crate::health::{Health, Part};
 use crate::metrics::Metrics;
 use crate::payload::Decode;
 use crate::source::{Incoming, Pull, Source, SourceError};
+
+use super::stop::Stopped;
 
 /// What fetchers tell the driver.
 pub(super) enum FromFetcher<H, P, R> {
@@ -32,7 +34,7 @@ pub(super) struct Fetcher<S: Source, D: Decode> {
     pub decoder: D,
     pub driver: Sender<S, D>,
     pub ids: Arc<AtomicU64>,
-    pub stop: watch::Receiver<bool>,
+    pub stop: Stopped,
     pub health: Health,
     pub metrics: Metrics,
     pub jitter_seed: u64,
@@ -58,12 +60,12 @@ impl<S: Source, D: Decode> Fetcher<S, D> {
     /// Waits for leave to fetch; None once the driver stops.
     async fn grant(&mut self) -> Option<Capacity> {
         let (ask, answer) = oneshot::channel();
-        if *self.stop.borrow() || self.driver.send(FromFetcher::Ask(ask)).await.is_err() {
+        if self.stop.is_told() || self.driver.send(FromFetcher::Ask(ask)).await.is_err() {
             return None;
         }
         tokio::select! {
             biased;
-            _ = self.stop.changed() => None,
+            _ = self.stop.told() => None,
             grant = answer => grant.ok(),
         }
     }
@@ -80,7 +82,7 @@ impl<S: Source, D: Decode> Fetcher<S, D> {
     async fn pull_within(&mut self, left: &mut Capacity) -> Result<(), SourceError> {
         let mut pull = tokio::select! {
             biased;
-            _ = self.stop.changed() => return Ok(()),
+            _ = self.stop.told() => return Ok(()),
             pull = self.source.pull(*left) => pull?,
         };
         self.health.set(Part::Consumer, Ok(()));
@@ -88,7 +90,7 @@ impl<S: Source, D: Decode> Fetcher<S, D> {
         loop {
             let next = tokio::select! {
                 biased;
-                _ = self.stop.changed(), if !cancelled => None,
+                _ = self.stop.told(), if !cancelled => None,
                 next = pull.next() => Some(next),
             };
             match next {
@@ -141,7 +143,7 @@ impl<S: Source, D: Decode> Fetcher<S, D> {
         let dice = self.ids.load(Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.jitter_seed;
         tokio::select! {
             biased;
-            _ = self.stop.changed() => {}
+            _ = self.stop.told() => {}
             () = tokio::time::sleep(BACKOFF.delay(failures, dice)) => {}
         }
     }

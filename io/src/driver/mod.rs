@@ -9,6 +9,7 @@
 mod fetcher;
 mod grants;
 mod settler;
+mod stop;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use warehouse_sink_core::{Command, DeliveryId, Event, Machine, Stats, Timestamp};
@@ -33,6 +34,7 @@ use crate::store::Store;
 use fetcher::{Fetcher, FromFetcher};
 use grants::Grants;
 use settler::Settlements;
+use stop::Stop;
 use writer::Writer;
 
 /// What a driver needs to know beside the machine's own configuration.
@@ -104,7 +106,7 @@ where
     D: Decode,
     E: Encode<Partition = D::Partition, Payload = D::Payload>,
 {
-    let (stop, stopped) = watch::channel(false);
+    let (stop, stopped) = Stop::new();
     let (sender, receiver) = mpsc::channel(options.worker_count.max(1) * QUEUE_PER_FETCHER);
     let ids = Arc::new(AtomicU64::new(0));
     let fetchers = (0..options.worker_count.max(1)).map(|worker| {
@@ -161,7 +163,7 @@ struct Driver<S: Source, T, E: Encode> {
     settlements: Settlements<S::Handle>,
     writer: Writer<T, E>,
     /// Tells the fetchers to stop.
-    stop: watch::Sender<bool>,
+    stop: Stop,
     /// None until the shutdown begins.
     stopping: Option<Stopping>,
     fetcher_died: bool,
@@ -262,8 +264,7 @@ where
         tracing::info!(held_messages = messages, timeout = ?self.shutdown_timeout, "shutting down: fetching has stopped, flushing");
         let deadline = self.clock.now().saturating_add(self.shutdown_timeout);
         self.stopping = Some(Stopping { given_up_before: batches_given_up, deadline });
-        // Fetchers that are gone need not be told.
-        let _ = self.stop.send(true);
+        self.stop.tell();
         self.handle(Event::Shutdown { deadline });
     }
 

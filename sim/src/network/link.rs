@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use warehouse_sink_core::Timestamp;
 
 use super::{Answer, Ask};
@@ -16,21 +16,19 @@ pub(super) struct Link {
     pub outbox: Vec<Ask>,
     pub subscriptions: BTreeMap<u64, mpsc::UnboundedSender<Answer>>,
     next_subscription: u64,
-    connections: watch::Sender<u64>,
     /// When the last thing that was sent arrives, either way: nothing overtakes it.
     last_to_server: Timestamp,
     last_to_client: Timestamp,
 }
 
 impl Link {
-    pub fn new(connections: watch::Sender<u64>) -> Self {
+    pub fn new() -> Self {
         Link {
             client: None,
             blocked: false,
             outbox: Vec::new(),
             subscriptions: BTreeMap::new(),
             next_subscription: 0,
-            connections,
             last_to_server: Timestamp::ZERO,
             last_to_client: Timestamp::ZERO,
         }
@@ -72,7 +70,8 @@ impl Link {
     pub fn connect(&mut self, client: u64) -> Vec<Ask> {
         self.client = Some(client);
         (self.last_to_server, self.last_to_client) = (Timestamp::ZERO, Timestamp::ZERO);
-        self.connections.send_modify(|count| *count += 1);
+        // What was asked on an earlier connection gets no more answers.
+        self.subscriptions.clear();
         std::mem::take(&mut self.outbox)
     }
 
