@@ -22,7 +22,8 @@ impl<P: Clone + Ord, R> Machine<P, R> {
     fn take_in_one(&mut self, now: Timestamp, delivery: Delivery<P, R>) {
         let message = delivery.message;
         if let Some(settled) = self.written.get(message) {
-            self.settle_stored(message, delivery.id, settled.poison);
+            let contested = self.held.shares_sequence(message);
+            self.settle_stored(delivery.id, settled.poison, contested);
         } else if self.held.get_mut(message).is_some() {
             if let Some(useless) = self.held.redeliver(now, &delivery) {
                 self.forget(useless);
@@ -63,7 +64,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             self.held.insert(message, held);
         } else {
             self.written.insert(message, held.poison);
-            self.settle_stored(message, id, held.poison);
+            self.settle_stored(id, held.poison, !held.rivals.is_empty());
         }
     }
 

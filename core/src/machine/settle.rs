@@ -55,7 +55,9 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         let Some(held) = self.held.remove(message) else { return };
         if !held.failed {
             self.written.insert(message, held.poison);
-            self.held.concede(message);
+            if !held.rivals.is_empty() {
+                self.held.concede(message);
+            }
         }
         let delivery = held.delivery;
         if held.failed {
@@ -64,21 +66,17 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             let delay = self.config.nak.delay(held.delivery_count.saturating_sub(1), dice);
             let delay = if self.shutdown.is_some() { Duration::ZERO } else { delay };
             self.commands.push_back(Command::Nak { delivery, delay });
-        } else if !held.rivals.is_empty() {
-            // The server may have the other message by now, and wait for it even where this process gave it back. If it has this one, it
-            // delivers it again, and that delivery is settled.
-            self.forget(delivery);
         } else {
-            self.settle_stored(message, delivery, held.poison);
+            self.settle_stored(delivery, held.poison, !held.rivals.is_empty());
         }
     }
 
-    /// Settles a delivery of a message that is stored, and no longer held.
+    /// Settles a delivery of a message that is stored, unless it is contested: another message of its sequence is known and not stored.
     ///
-    /// The server goes by the sequence. While another message that has the sequence is held un-written, an ack could settle that
-    /// one: nothing is sent, and the last of them settles both. A delivery that is left over comes again.
-    pub(super) fn settle_stored(&mut self, message: MessageId, delivery: DeliveryId, poison: bool) {
-        self.commands.push_back(if self.held.shares_sequence(message) {
+    /// The server goes by the sequence. It may have the other message by now, and wait for it even where this process gave it back: an ack
+    /// could settle that one. If it has this one, it delivers it again, and that delivery is settled.
+    pub(super) fn settle_stored(&mut self, delivery: DeliveryId, poison: bool, contested: bool) {
+        self.commands.push_back(if contested {
             Command::Forget { delivery }
         } else if poison {
             Command::Term { delivery }
