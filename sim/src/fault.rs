@@ -139,7 +139,8 @@ pub enum Fault {
     ServerRestart {
         #[serde(with = "time")]
         down: Duration,
-        forget: Lost,
+        #[serde(with = "ForgetName")]
+        forget: Forget,
     },
     /// The server's wall clock jumps, by so many milliseconds.
     ClockJump { millis: i64 },
@@ -152,26 +153,13 @@ pub enum Fault {
     },
 }
 
-/// What a server that dies loses of what it had not synced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Lost {
-    /// Nothing.
+/// [`Forget`], as it is written in the files of plans.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Forget", rename_all = "kebab-case")]
+enum ForgetName {
     Nothing,
-    /// The consumer's state.
     Consumer,
-    /// The stream's newest messages as well.
     StreamAndConsumer,
-}
-
-impl From<Lost> for Forget {
-    fn from(lost: Lost) -> Self {
-        match lost {
-            Lost::Nothing => Forget::Nothing,
-            Lost::Consumer => Forget::Consumer,
-            Lost::StreamAndConsumer => Forget::StreamAndConsumer,
-        }
-    }
 }
 
 /// What becomes of a put.
@@ -273,9 +261,9 @@ impl Fault {
             Fault::Cut { .. } => "connection to the server broken",
             Fault::Stall { .. } => "connection to the server stalled",
             Fault::StoreCut { .. } => "connection to the store broken",
-            Fault::ServerRestart { forget: Lost::Nothing, .. } => "server restarted",
-            Fault::ServerRestart { forget: Lost::Consumer, .. } => "server restarted, forgot acks",
-            Fault::ServerRestart { forget: Lost::StreamAndConsumer, .. } => "server restarted, lost messages",
+            Fault::ServerRestart { forget: Forget::Nothing, .. } => "server restarted",
+            Fault::ServerRestart { forget: Forget::Consumer, .. } => "server restarted, forgot acks",
+            Fault::ServerRestart { forget: Forget::StreamAndConsumer, .. } => "server restarted, lost messages",
             Fault::ClockJump { .. } => "server's clock jumped",
             Fault::DeleteConsumer => "consumer deleted",
             Fault::StoreOutage { .. } => "store outage",

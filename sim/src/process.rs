@@ -50,17 +50,17 @@ impl Trap {
 
     fn springs(&self, call: Call) -> bool {
         let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *set {
-            Some((wanted, 0)) if *wanted == call || *wanted == Call::Any => {
-                *set = None;
-                true
-            }
-            Some((wanted, left)) if *wanted == call || *wanted == Call::Any => {
-                *left -= 1;
-                false
-            }
-            _ => false,
+        let Some((wanted, left)) = &mut *set else { return false };
+        if *wanted != call && *wanted != Call::Any {
+            return false;
         }
+        let springs = *left == 0;
+        if springs {
+            *set = None;
+        } else {
+            *left -= 1;
+        }
+        springs
     }
 }
 

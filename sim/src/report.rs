@@ -16,18 +16,13 @@ pub fn violation(history: &[Entry]) -> Option<Violation> {
     first_violation(&judge(history)).cloned()
 }
 
-/// Shrinks a run that breaks a promise to the smallest that still breaks the same one.
-pub fn smallest(case: &Case, sabotage: Sabotage, oracle: &str) -> Case {
-    shrink(case, TRIES, |case| {
-        let judgements = judge(&case.run(sabotage));
-        judgements.iter().any(|judgement| judgement.oracle == oracle && judgement.violation.is_some())
-    })
-}
-
 /// Shrinks a run that broke a promise, writes the smallest into this folder, and tells how to play it again.
 pub fn report(case: &Case, violation: &Violation, folder: &Path) -> String {
     let seed = case.settings.seed;
-    let mut small = smallest(case, Sabotage::None, violation.oracle);
+    let mut small = shrink(case, TRIES, |case| {
+        let judgements = judge(&case.run(Sabotage::None));
+        judgements.iter().any(|judgement| judgement.oracle == violation.oracle && judgement.violation.is_some())
+    });
     small.story = format!("Seed {seed}, shrunk: \"{}\" is broken: {}", violation.oracle, violation.text);
     let file = folder.join(format!("seed-{seed}.toml"));
     let written = small.to_toml().map_err(|error| error.to_string()).and_then(|text| {

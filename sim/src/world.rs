@@ -242,7 +242,7 @@ impl World {
                     self.bucket.cut(id, down);
                 }
             }
-            Fault::ServerRestart { down, forget } => self.network.restart_server(down, forget.into()),
+            Fault::ServerRestart { down, forget } => self.network.restart_server(down, forget),
             Fault::ClockJump { millis } => self.network.jump_clock(millis),
             Fault::DeleteConsumer => self.network.delete_consumer(),
             Fault::StoreOutage { outage } => self.bucket.outage(outage),

@@ -144,11 +144,10 @@ impl Consumer {
     pub(crate) fn raise_floor(&mut self, settled: Position) {
         if self.pending.is_empty() {
             self.floor_to_delivered();
-        } else if settled.consumer == self.floor.consumer + 1 {
-            self.floor = settled;
-            if let Some((next, pending)) = self.pending.range(settled.stream + 1..).next() {
-                self.floor = Position { consumer: pending.consumer_sequence - 1, stream: next - 1 };
-            }
+        } else {
+            let next = self.pending.range(settled.stream + 1..).next();
+            let next = next.map(|(stream, next)| Position { consumer: next.consumer_sequence, stream: *stream });
+            self.floor.raise(settled, next);
         }
     }
 

@@ -12,6 +12,16 @@ pub(crate) struct Position {
     pub stream: u64,
 }
 
+impl Position {
+    /// Raises a floor that `settled` stands right above: to it, or to just before the `next` that is pending.
+    pub fn raise(&mut self, settled: Position, next: Option<Position>) {
+        if settled.consumer == self.consumer + 1 {
+            let before = |next: Position| Position { consumer: next.consumer - 1, stream: next.stream - 1 };
+            *self = next.map_or(settled, before);
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoredPending {
     /// The first delivery's number.
@@ -90,11 +100,10 @@ impl Stored {
         self.redelivered.remove(&sequence);
         if self.pending.is_empty() {
             self.floor = self.delivered;
-        } else if consumer_sequence == self.floor.consumer + 1 {
-            self.floor = Position { consumer: consumer_sequence, stream: sequence };
-            if let Some((next, pending)) = self.pending.range(sequence + 1..).next() {
-                self.floor = Position { consumer: pending.consumer_sequence - 1, stream: next - 1 };
-            }
+        } else {
+            let next = self.pending.range(sequence + 1..).next();
+            let next = next.map(|(stream, next)| Position { consumer: next.consumer_sequence, stream: *stream });
+            self.floor.raise(Position { consumer: consumer_sequence, stream: sequence }, next);
         }
     }
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use warehouse_sink_jetstream_model::Forget;
 
-use super::{Call, Crossing, Fate, Fault, Lost, Plan, Planned};
+use super::{Call, Crossing, Fate, Fault, Plan, Planned};
 use crate::settings::{FaultSettings, Settings, StoreSettings};
 
 /// Puts and crossings beyond these go well: the plan has an end.
@@ -61,9 +62,9 @@ fn timed(rng: &mut Rng, settings: &Settings) -> Plan {
     add(rng, faults.stalls, &|rng| Fault::Stall { replica: rng.usize(..replicas), stall: millis(rng, long) });
     add(rng, faults.store_cuts, &|rng| Fault::StoreCut { replica: rng.usize(..replicas), down: millis(rng, long) });
     let forget = match (faults.forgets, faults.loses_tail) {
-        (false, _) => Lost::Nothing,
-        (true, false) => Lost::Consumer,
-        (true, true) => Lost::StreamAndConsumer,
+        (false, _) => Forget::Nothing,
+        (true, false) => Forget::Consumer,
+        (true, true) => Forget::StreamAndConsumer,
     };
     add(rng, faults.server_restarts, &|rng| Fault::ServerRestart { down: millis(rng, 3_000), forget });
     add(rng, faults.clock_jumps, &|rng| Fault::ClockJump { millis: rng.i64(-20_000..20_000) });

@@ -11,12 +11,11 @@ use crate::history::{Happening, ProcessId, now};
 
 impl State {
     pub(super) fn send_to_client(&mut self, process: ProcessId, inbox: Inbox, answer: Answer) {
-        let arrival = |answer| Arrival::AtClient { process, inbox, answer };
-        self.cross(process, Link::reach_client, Some(arrival(answer.clone())), arrival(answer));
+        self.cross(process, Link::reach_client, Arrival::AtClient { process, inbox, answer });
     }
 
     pub(super) fn reply(&mut self, process: ProcessId, client: u64, reply: Box<dyn FnOnce() + Send>) {
-        self.cross(process, Link::reach_client, None, Arrival::Reply(process, client, reply));
+        self.cross(process, Link::reach_client, Arrival::Reply(process, client, reply));
     }
 
     pub(super) fn send(&mut self, process: ProcessId, ask: Ask) {
@@ -25,22 +24,16 @@ impl State {
             link.outbox.push(ask);
             return;
         };
-        let arrival = |ask| Arrival::AtServer { process, client, ask };
-        self.cross(process, Link::reach_server, ask.again().map(arrival), arrival(ask));
+        self.cross(process, Link::reach_server, Arrival::AtServer { process, client, ask });
     }
 
-    /// Something goes over a link, in one direction. Where the plan doubles it and it can be, `again` goes as well.
-    fn cross(
-        &mut self,
-        process: ProcessId,
-        reach: fn(&mut Link, Timestamp) -> Timestamp,
-        again: Option<Arrival>,
-        arrival: Arrival,
-    ) {
+    /// Something goes over a link, in one direction.
+    fn cross(&mut self, process: ProcessId, reach: fn(&mut Link, Timestamp) -> Timestamp, arrival: Arrival) {
         self.crossed += 1;
-        let doubles = again.is_some();
         let crossing = self.crossings.get(&self.crossed).copied();
-        let crossing = crossing.filter(|crossing| doubles || *crossing != Crossing::Doubled);
+        let again = if crossing == Some(Crossing::Doubled) { arrival.again() } else { None };
+        // What can't be doubled arrives once.
+        let crossing = crossing.filter(|crossing| again.is_some() || *crossing != Crossing::Doubled);
         let delay = if let Some(Crossing::Delayed(delay)) = crossing { delay } else { Duration::ZERO };
         let time = self.travel_time() + delay;
         let Some(link) = self.links.get_mut(&process) else { return };
@@ -49,23 +42,31 @@ impl State {
             self.history.note(Happening::Inflicted { fault: crossing.name() });
             self.history.note(Happening::Crossed { process, crossing, until });
         }
-        match crossing {
-            Some(Crossing::Lost) => return self.lost.push(arrival),
-            Some(Crossing::Doubled) => again.into_iter().for_each(|again| self.arrive(until, again)),
-            Some(Crossing::Delayed(_)) | None => {}
+        if crossing == Some(Crossing::Lost) {
+            return self.lost.push(arrival);
         }
+        again.into_iter().for_each(|again| self.arrive(until, again));
         self.arrive(until, arrival);
     }
 }
 
-impl Ask {
+impl Arrival {
     /// The same once more. What waits for an answer can't be doubled: there is one to wait.
-    fn again(&self) -> Option<Ask> {
+    fn again(&self) -> Option<Arrival> {
         match self {
-            Ask::Pull(number, request) => Some(Ask::Pull(*number, *request)),
-            Ask::Unsubscribe(number) => Some(Ask::Unsubscribe(*number)),
-            Ask::Settle(reply, verdict) => Some(Ask::Settle(*reply, *verdict)),
-            Ask::Attach(..) | Ask::Ping(_) => None,
+            Arrival::AtClient { process, inbox, answer } => {
+                Some(Arrival::AtClient { process: *process, inbox: *inbox, answer: answer.clone() })
+            }
+            Arrival::AtServer { process, client, ask } => {
+                let ask = match ask {
+                    Ask::Pull(number, request) => Ask::Pull(*number, *request),
+                    Ask::Unsubscribe(number) => Ask::Unsubscribe(*number),
+                    Ask::Settle(reply, verdict) => Ask::Settle(*reply, *verdict),
+                    Ask::Attach(..) | Ask::Ping(_) => return None,
+                };
+                Some(Arrival::AtServer { process: *process, client: *client, ask })
+            }
+            _ => None,
         }
     }
 }
