@@ -1,6 +1,6 @@
 //! Free ports on the loopback interface.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpStream};
 use std::process;
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -20,23 +20,19 @@ static NEXT: AtomicU16 = AtomicU16::new(0);
 #[must_use]
 #[track_caller]
 pub fn free_ports<const N: usize>() -> [u16; N] {
-    // Held until all are found, so that no port is found twice.
-    let mut held = Vec::new();
-    [(); N].map(|()| {
-        let (port, listener) = next_free();
-        held.push(listener);
-        port
-    })
+    [(); N].map(|()| next_free())
 }
 
 #[track_caller]
-fn next_free() -> (u16, TcpListener) {
+fn next_free() -> u16 {
     let start = (process::id() % u32::from(COUNT)) as u16;
     for _ in 0..COUNT {
         let step = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(7);
         let port = FIRST + (start.wrapping_add(step)) % COUNT;
-        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-            return (port, listener);
+        // Asked, not tried: a listener of our own would live on for a moment in a child process that another thread starts just then, and
+        // the port could not be bound.
+        if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            return port;
         }
     }
     panic!("no free port from {FIRST} to {}", FIRST + COUNT);
@@ -45,6 +41,7 @@ fn next_free() -> (u16, TcpListener) {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::net::TcpListener;
 
     use super::*;
 
