@@ -61,4 +61,11 @@ mod tests {
         assert_ne!(dice(1, 1), dice(2, 1));
         assert_eq!(dice(5, 9), dice(5, 9));
     }
+
+    /// The numbers that other programs draw by SplitMix64 from the same seed.
+    #[test]
+    fn dice_are_those_of_splitmix64() {
+        let expected = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
+        assert_eq!([1, 2, 3].map(|roll| dice(1_234_567, roll)), expected);
+    }
 }

@@ -64,6 +64,7 @@ mod tests {
         assert_eq!(name, ObjectName::of("EVENTS", &rows));
         // Written down: a release that changed it would write a crashed run's unknown batches twice.
         assert_eq!(name.as_str(), "00000000000000000007-00000000000000000012-692f9a1c140cc366046154b81579d5de");
+        assert_eq!(name.to_string(), name.as_str());
     }
 
     #[test]

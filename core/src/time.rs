@@ -34,3 +34,29 @@ impl Timestamp {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_microseconds_since_the_origin() {
+        let moment = Timestamp::ZERO.saturating_add(Duration::from_millis(3));
+        assert_eq!(moment, Timestamp::from_micros(3000));
+        assert_eq!(moment.as_micros(), 3000);
+    }
+
+    #[test]
+    fn ends_at_the_end_of_time() {
+        let moment = Timestamp::from_micros(7);
+        assert_eq!(moment.saturating_add(Duration::MAX), Timestamp::MAX);
+        assert_eq!(Timestamp::MAX.saturating_add(Duration::from_micros(1)), Timestamp::MAX);
+    }
+
+    #[test]
+    fn nothing_is_less_than_no_time_ago() {
+        let [earlier, later] = [1000, 1500].map(Timestamp::from_micros);
+        assert_eq!(later.since(earlier), Duration::from_micros(500));
+        assert_eq!(earlier.since(later), Duration::ZERO);
+    }
+}

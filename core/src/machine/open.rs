@@ -130,11 +130,6 @@ impl<P: Clone + Ord, R> OpenBatches<P, R> {
         let destination = self.by_age.first_key_value()?.1;
         self.batches.get(destination).map(|batch| batch.opened_at)
     }
-
-    /// Forgets every row, at the end of a shutdown that ran out of time.
-    pub fn clear(&mut self) {
-        *self = OpenBatches { next_age: self.next_age, ..Self::new() };
-    }
 }
 
 #[cfg(test)]

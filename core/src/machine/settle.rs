@@ -95,12 +95,11 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         self.commands.push_back(Command::Nak { delivery, delay: Duration::ZERO });
     }
 
-    /// Gives back all that is held: the shutdown's deadline came.
+    /// Gives back all that is held: the shutdown's deadline came. No batch is open any more: a shutdown closes them all.
     pub(super) fn abandon(&mut self) {
         for batch in self.writes.abandon() {
             self.commands.push_back(Command::Discard { batch });
         }
-        self.open.clear();
         for delivery in self.held.clear() {
             self.abandoned += 1;
             self.give_back_at_once(delivery);

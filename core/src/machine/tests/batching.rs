@@ -17,6 +17,7 @@ fn rows_wait_until_their_batch_is_full() {
 fn each_partition_has_a_batch_of_its_own() {
     let mut rig = Rig::new(Config { max_batch_rows: 2, ..config() });
     assert!(rig.fetch([one(1, 1, "a"), one(2, 2, "b"), one(3, 3, "c")]).is_empty());
+    assert_eq!(rig.machine.stats().open_partitions, 3);
     assert_eq!(rig.fetch([one(4, 4, "b"), one(5, 5, "a")]), ["write 0 b [2.0 4.0]", "write 1 a [1.0 5.0]"]);
 }
 

@@ -98,3 +98,14 @@ fn a_message_of_more_rows_than_a_batch_is_split() {
     assert_eq!(rig.pass(FLUSH), ["write 2 a [1.4]"]);
     assert_eq!(rig.written(2), ["ack 1"]);
 }
+
+#[test]
+fn messages_of_one_row_push_no_part_out_of_the_memory() {
+    let mut rig = Rig::new(Config { max_batch_rows: 1, max_remembered: 1, ..config() });
+    rig.fetch([many(1, 1, &["a", "b"])]);
+    rig.written(0);
+    rig.finish(1, PERMANENT);
+    rig.fetch([one(2, 2, "a")]);
+    assert_eq!(rig.written(2), ["ack 2"]);
+    assert_eq!(rig.fetch([many(3, 1, &["a", "b"])]), ["write 3 b [1.1]"], "the other part is remembered");
+}

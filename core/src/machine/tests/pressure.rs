@@ -32,6 +32,14 @@ fn exactly_half_is_no_pressure() {
 }
 
 #[test]
+fn with_exactly_half_of_the_bytes_the_messages_decide() {
+    let mut rig =
+        Rig::new(Config { max_batch_bytes: 100, max_bytes: 200, max_batch_rows: 3, max_messages: 6, ..config() });
+    let commands = rig.fetch([sized(1, 1, "a", 97), one(2, 2, "b"), one(3, 3, "b"), one(4, 4, "c")]);
+    assert_eq!(commands, ["write 0 b [2.0 3.0]"]);
+}
+
+#[test]
 fn pressure_closes_as_many_batches_as_it_takes() {
     let mut rig = Rig::new(Config { max_batch_bytes: 100, max_bytes: 200, ..config() });
     let commands = rig.fetch([sized(1, 1, "a", 60), sized(2, 2, "b", 70), sized(3, 3, "c", 80)]);

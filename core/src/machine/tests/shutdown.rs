@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::rig::*;
-use crate::{Config, Outcome};
+use crate::machine::open::ClosedBatch;
+use crate::machine::writes::Writes;
+use crate::{BatchRow, Command, Config, Destination, Outcome, Timestamp};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -159,4 +161,22 @@ fn the_end_of_time_is_no_deadline() {
     assert!(rig.pass(MINUTE).is_empty());
     assert_eq!(rig.written(0), ["ack 1"]);
     assert!(rig.machine.is_drained());
+}
+
+/// A result that comes late must never meet another batch.
+#[test]
+fn no_batch_is_named_like_one_that_was_given_up() {
+    let mut writes = Writes::new();
+    let mut start = || {
+        let row = BatchRow { message: message(1, 1), index: 0, payload: () };
+        let opened_at = Timestamp::ZERO;
+        writes.enqueue(
+            ClosedBatch { destination: Destination::Partition("a"), rows: vec![row], bytes: 1, opened_at },
+            "EVENTS",
+        );
+        let Some(Command::Write(write)) = writes.start_next(&config()) else { panic!("nothing started") };
+        assert_eq!(writes.abandon(), [write.batch]);
+        write.batch
+    };
+    assert_ne!(start(), start());
 }
