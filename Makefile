@@ -1,10 +1,10 @@
 # The commands of this project; the same ones run in CI. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim lint bench tools ci
+.PHONY: help demo test sim lint bench mutants tools ci
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## run the sink against a real NATS server with 200,000 events, and look at what it stored
 	@demo/run
@@ -21,6 +21,9 @@ lint: ## check formatting, and clippy without warnings
 
 bench: ## measure the sink beside a bare fetch-and-ack of the same 1,000,000 events, and its memory
 	@bench/run
+
+mutants: ## break core in every way that cargo-mutants knows: its tests must see each
+	@tools/mutants
 
 tools: ## install the pinned test servers and readers into .tools/
 	@tools/install
