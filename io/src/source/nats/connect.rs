@@ -57,18 +57,18 @@ const PING: Duration = Duration::from_secs(10);
 pub(super) async fn connect(
     config: &NatsConfig,
     health: &Health,
-) -> Result<(Client, watch::Receiver<u64>), SourceError> {
-    let (count, connections) = watch::channel(0);
+) -> Result<(Client, watch::Receiver<()>), SourceError> {
+    let (connected, listener) = watch::channel(());
     let failed = |error| SourceError::caused_by(format!("could not connect to NATS at {}", shown(&config.urls)), error);
     let options = options(config).await.map_err(failed)?;
     let reporter = health.clone();
     let options = options.event_callback(move |event| {
-        let (health, count) = (reporter.clone(), count.clone());
-        async move { note(event, &health, &count) }
+        let (health, connected) = (reporter.clone(), connected.clone());
+        async move { note(event, &health, &connected) }
     });
     let client = options.connect(config.urls.as_slice()).await.map_err(|error| failed(Box::new(error) as _))?;
     health.set(Part::Connection, Ok(()));
-    Ok((client, connections))
+    Ok((client, listener))
 }
 
 /// The URLs without the user and the password that may stand in them.
@@ -111,10 +111,10 @@ async fn options(config: &NatsConfig) -> Result<ConnectOptions, Box<dyn std::err
     Ok(options)
 }
 
-fn note(event: Event, health: &Health, count: &watch::Sender<u64>) {
+fn note(event: Event, health: &Health, connected: &watch::Sender<()>) {
     match event {
         Event::Connected => {
-            count.send_modify(|count| *count += 1);
+            connected.send_replace(());
             health.set(Part::Connection, Ok(()));
         }
         Event::Disconnected => health.set(Part::Connection, Err("the connection was lost; reconnecting".to_owned())),

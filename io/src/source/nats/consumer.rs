@@ -64,9 +64,16 @@ pub(super) struct Floor {
 }
 
 impl Inner {
+    /// Counts connections: what was asked for on an earlier one gets no more answers. Counted by the client as it connects, not by its
+    /// event of that, which comes through a queue: on a busy machine a pull could be under way by then, and be taken for one of
+    /// the connection before.
+    pub(super) fn connection(&self) -> u64 {
+        self.client.statistics().connects.load(Ordering::Relaxed)
+    }
+
     /// Finds the consumer, or creates it.
     pub(super) async fn find_or_create(&self) -> Result<Attachment, AttachError> {
-        let connection = *self.connections.borrow();
+        let connection = self.connection();
         let stream = self.stream().await?;
         let (info, created) = match self.find(&stream).await? {
             Some(info) => (info, false),
@@ -162,7 +169,7 @@ impl Inner {
         match &*floor {
             Some(floor)
                 if floor.stream_created == created(stream)
-                    && floor.connection == *self.connections.borrow()
+                    && floor.connection == self.connection()
                     && floor.sequence > 0
                     && floor.sequence <= info.state.last_sequence =>
             {
@@ -173,7 +180,7 @@ impl Inner {
     }
 
     pub(super) async fn consumer_info(&self) -> Result<Info, SourceError> {
-        let connection = *self.connections.borrow();
+        let connection = self.connection();
         let stream = self.stream().await?;
         let info = self.find(&stream).await?.ok_or_else(|| SourceError::new("the consumer is gone"))?;
         self.note_floor(&info, &stream, connection);

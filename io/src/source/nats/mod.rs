@@ -78,8 +78,8 @@ struct Inner {
     config: NatsConfig,
     client: Client,
     jetstream: Context,
-    /// Counts connections: a pull that was sent on an earlier one gets no more answers.
-    connections: watch::Receiver<u64>,
+    /// Wakes at each connection, some time after it was made: `Inner::connection` says which one it is.
+    connected: watch::Receiver<()>,
     /// None while the consumer has to be looked for. Held across the look, so that one fetcher looks for all.
     attachment: tokio::sync::Mutex<Option<Attachment>>,
     /// Set by a pull that was cut: the consumer has to be looked for before the next one. Not the lock itself, for which a pull
@@ -106,13 +106,13 @@ impl NatsSource {
     ///
     /// No server could be reached, or it refused the credentials.
     pub async fn connect(config: NatsConfig, health: Health) -> Result<Self, SourceError> {
-        let (client, connections) = connect::connect(&config, &health).await?;
+        let (client, connected) = connect::connect(&config, &health).await?;
         let jetstream = async_nats::jetstream::new(client.clone());
         let inner = Inner {
             config,
             client,
             jetstream,
-            connections,
+            connected,
             attachment: tokio::sync::Mutex::new(None),
             detached: AtomicBool::new(false),
             floor: Mutex::new(None),

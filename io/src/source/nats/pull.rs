@@ -53,7 +53,9 @@ pub struct NatsPull {
     limit: Capacity,
     /// When the request must have ended.
     deadline: Instant,
-    connections: watch::Receiver<u64>,
+    connected: watch::Receiver<()>,
+    /// The connection that it was sent on.
+    connection: u64,
     ended: bool,
 }
 
@@ -69,8 +71,9 @@ enum Answer {
 
 impl NatsPull {
     pub(super) async fn send(inner: Arc<Inner>, limit: Capacity, limits: Limits) -> Result<Self, SourceError> {
-        let mut connections = inner.connections.clone();
-        connections.mark_unchanged();
+        let mut connected = inner.connected.clone();
+        connected.mark_unchanged();
+        let connection = inner.connection();
         let batch = limit.messages.min(limits.batch);
         let expires = EXPIRES.min(limits.expires);
         let request = Request { batch, max_bytes: limit.bytes.min(limits.bytes), expires: expires.as_nanos() as u64 };
@@ -82,7 +85,7 @@ impl NatsPull {
         sent.map_err(failed)?;
         let limit = Capacity { messages: batch, bytes: request.max_bytes };
         let deadline = Instant::now() + expires + PATIENCE;
-        Ok(NatsPull { inner, answers, left: batch, received: 0, limit, deadline, connections, ended: false })
+        Ok(NatsPull { inner, answers, left: batch, received: 0, limit, deadline, connected, connection, ended: false })
     }
 
     /// The next answer of the server, or why there will be none.
@@ -93,7 +96,11 @@ impl NatsPull {
                 Some(message) => self.read(message),
                 None => Answer::Cut(SourceError::new("the subscription of a pull request was closed")),
             },
-            _ = self.connections.changed() => Answer::End,
+            changed = self.connected.changed() => match changed {
+                // The news of the very connection that it was sent on.
+                Ok(()) if self.inner.connection() == self.connection => Answer::Ignored,
+                _ => Answer::End,
+            },
             () = tokio::time::sleep_until(self.deadline) => Answer::Cut(SourceError::new(
                 "the server did not end a pull request in time; the consumer or its leader may be gone",
             )),
