@@ -1,7 +1,8 @@
-//! Compiles the .proto file without protoc, and teaches every generated payload message to write itself as
-//! canonical ProtoJSON: each field gets the serde attributes that its protobuf type asks for.
+//! Compiles the .proto file without protoc: to descriptors, which the program reads at its start, and to prost's types, which
+//! the generator of events and the tests use.
 //!
-//! A field of a type that has no rule here fails the build, so that a schema change can never be written as wrong JSON.
+//! With the feature `reference`, every generated payload message learns to write itself as canonical ProtoJSON: each field gets
+//! the serde attributes that its protobuf type asks for. A field of a type that has no rule here fails the build.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -18,27 +19,28 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
     let descriptors = protox::compile([PROTO], ["proto"])?;
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
-    // The tests compare the JSON with that of a serializer which works from the descriptors.
     std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    std::fs::write(out.join("enums.rs"), enum_names(&descriptors)?)?;
 
     let mut config = prost_build::Config::new();
     // Sorted maps: the same message always gives the same JSON.
     config.btree_map(["."]);
-    for message in descriptors.file.iter().flat_map(|file| &file.message_type) {
-        add_json(&mut config, message)?;
+    if std::env::var_os("CARGO_FEATURE_REFERENCE").is_some() {
+        std::fs::write(out.join("enums.rs"), enum_names(&descriptors)?)?;
+        for message in descriptors.file.iter().flat_map(|file| &file.message_type) {
+            add_json(&mut config, message)?;
+        }
     }
     config.compile_fds(descriptors)?;
     Ok(())
 }
 
-/// Lets the JSON and the columns find the name of an enum's number, for every enum of the schema.
+/// Lets the reference find the name of an enum's number, for every enum of the schema.
 fn enum_names(descriptors: &FileDescriptorSet) -> Result<String, std::fmt::Error> {
     let mut code = String::new();
     for enumeration in descriptors.file.iter().flat_map(|file| &file.enum_type) {
         writeln!(
             code,
-            "impl crate::json::WireEnum for {} {{\n    fn name_of(number: i32) -> Option<&'static str> {{\n        \
+            "impl crate::reference::json::WireEnum for {} {{\n    fn name_of(number: i32) -> Option<&'static str> {{\n        \
              Self::try_from(number).ok().map(|value| value.as_str_name())\n    }}\n}}",
             enumeration.name()
         )?;
@@ -85,14 +87,14 @@ fn json_rules(message: &DescriptorProto, field: &FieldDescriptorProto) -> Option
     }
     Some(match field.r#type() {
         Type::String => skip("String::is_empty"),
-        Type::Bool => skip("crate::json::is_false"),
-        Type::Int32 => skip("crate::json::is_zero_i32"),
-        Type::Int64 => written(&skip("crate::json::is_zero_i64"), "int64"),
-        Type::Float => written(&skip("crate::json::is_zero_f32"), "float"),
+        Type::Bool => skip("crate::reference::json::is_false"),
+        Type::Int32 => skip("crate::reference::json::is_zero_i32"),
+        Type::Int64 => written(&skip("crate::reference::json::is_zero_i64"), "int64"),
+        Type::Float => written(&skip("crate::reference::json::is_zero_f32"), "float"),
         Type::Message => skip("Option::is_none"),
         Type::Enum => {
             let name = field.type_name().strip_prefix(PACKAGE)?.strip_prefix('.')?;
-            written(&skip("crate::json::is_zero_i32"), &format!("enumeration::<crate::wire::{name}, _>"))
+            written(&skip("crate::reference::json::is_zero_i32"), &format!("enumeration::<crate::wire::{name}, _>"))
         }
         _ => return None,
     })
@@ -119,5 +121,5 @@ fn skip(condition: &str) -> String {
 }
 
 fn written(skip: &str, by: &str) -> String {
-    format!("{skip}, serialize_with = \"crate::json::{by}\"")
+    format!("{skip}, serialize_with = \"crate::reference::json::{by}\"")
 }

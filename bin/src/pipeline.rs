@@ -16,6 +16,8 @@ use warehouse_sink_io::metrics::Metrics;
 use warehouse_sink_io::payload::EventDecoder;
 use warehouse_sink_io::source::nats::{AttachError, Attached, NatsSource};
 use warehouse_sink_io::store::opendal::{ObjectStore, OpenError};
+use warehouse_sink_proto::EventSchema;
+use warehouse_sink_proto::protobuf::SchemaError;
 
 use crate::exit::Exit;
 use crate::settings::Settings;
@@ -26,6 +28,9 @@ pub enum PipelineError {
     /// The machine can't work with its settings.
     #[error("settings: {0}")]
     Machine(#[from] ConfigError),
+    /// The schema of the events can't be used.
+    #[error("schema: {0}")]
+    Schema(#[from] SchemaError),
     /// The store can't be opened with its settings.
     #[error("storage: {0}")]
     Store(#[from] OpenError),
@@ -44,7 +49,7 @@ impl PipelineError {
             PipelineError::Machine(_) => Exit::Usage,
             PipelineError::Store(OpenError::Client(_) | OpenError::Local(_)) => Exit::Error,
             PipelineError::Store(_) => Exit::Usage,
-            PipelineError::Opening(_) | PipelineError::Consumer(_) => Exit::Error,
+            PipelineError::Schema(_) | PipelineError::Opening(_) | PipelineError::Consumer(_) => Exit::Error,
         }
     }
 }
@@ -73,8 +78,9 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<Exit, PipelineError> {
     let jitter_seed = jitter_seed();
+    let events = EventSchema::built_in()?;
     let store = open_store(settings).await?;
-    let encoder = Arc::new(Encoder::new(settings.encode_config()));
+    let encoder = Arc::new(Encoder::new(&events, settings.encode_config()));
     let metrics = Metrics::register(recorder);
     let stopping = health.clone();
     let mut shutdown = std::pin::pin!(async move {
@@ -97,7 +103,7 @@ pub async fn run(
     });
     let parts = Parts { source, store, encoder, health, metrics };
     let options = settings.driver_options(jitter_seed);
-    let report = driver::run(machine, options, parts, EventDecoder::new, shutdown).await;
+    let report = driver::run(machine, options, parts, || EventDecoder::new(&events), shutdown).await;
     watch.abort();
     Ok(conclude(&report))
 }

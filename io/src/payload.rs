@@ -1,7 +1,7 @@
 //! What a row is in production, and how a delivery becomes rows.
 
 use warehouse_sink_core::{Destination, Row, Rows};
-use warehouse_sink_proto::{DeadLetter, Decoder, Partition};
+use warehouse_sink_proto::{DeadLetter, Decoder, EventSchema, Partition};
 
 use crate::source::Incoming;
 
@@ -29,15 +29,15 @@ pub trait Decode: Send + 'static {
 }
 
 /// Decodes `causality.v1` events.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct EventDecoder {
     decoder: Decoder,
 }
 
 impl EventDecoder {
     /// A decoder with an empty cache of partitions.
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(events: &EventSchema) -> Self {
+        EventDecoder { decoder: Decoder::new(events) }
     }
 }
 

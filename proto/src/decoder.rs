@@ -3,18 +3,20 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use prost::Message;
-
+use crate::event::EventSchema;
 use crate::partition::{EventHour, Partition, check_app_id};
 use crate::poison::Poison;
-use crate::wire::EventEnvelope;
+use crate::protobuf::{Record, Shelf};
 
 /// How many app ids a decoder remembers. More than a deployment has apps, and at most 240 KiB of text.
 const MAX_INTERNED: usize = 1024;
 
 /// Validates messages and finds their partitions. One per fetching task: it is not shared and takes no lock.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Decoder {
+    events: EventSchema,
+    /// The memory of one message, used for each.
+    shelf: Shelf,
     /// Looked up, never iterated, so its order shows nowhere.
     app_ids: HashSet<Arc<str>>,
 }
@@ -22,11 +24,11 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder that has seen no app yet.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(events: &EventSchema) -> Self {
+        Self { events: events.clone(), shelf: Shelf::default(), app_ids: HashSet::new() }
     }
 
-    /// Decodes the whole body, and finds the partition of its row.
+    /// Decodes the whole body, and finds the partition of its row, without an allocation once it is warm.
     ///
     /// A body that passes is taken by [`Columns::push`](crate::Columns::push) too. Unknown fields are skipped, and
     /// unknown enum values kept as numbers: an event from a newer client is neither poison nor lost.
@@ -35,9 +37,17 @@ impl Decoder {
     ///
     /// The reason why the message is [`Poison`]; an empty body is a message without a timestamp.
     pub fn decode(&mut self, body: &[u8]) -> Result<Partition, Poison> {
-        let event = EventEnvelope::decode(body)?;
-        let hour = EventHour::from_timestamp_ms(event.timestamp_ms)?;
-        Ok(Partition::from_checked(self.intern(&event.app_id)?, hour))
+        let mut record = self.shelf.take();
+        let partition = self.decode_record(&mut record, body);
+        self.shelf.put(record);
+        partition
+    }
+
+    fn decode_record<'a>(&mut self, record: &mut Record<'a>, body: &'a [u8]) -> Result<Partition, Poison> {
+        self.events.read(record, body)?;
+        let (app_id, timestamp_ms) = self.events.place(record);
+        let hour = EventHour::from_timestamp_ms(timestamp_ms)?;
+        Ok(Partition::from_checked(self.intern(app_id)?, hour))
     }
 
     /// One shared copy of each app id, however many rows have it.
@@ -59,7 +69,14 @@ impl Decoder {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message;
+
     use super::*;
+    use crate::wire::EventEnvelope;
+
+    fn decoder() -> Decoder {
+        Decoder::new(&EventSchema::built_in().unwrap())
+    }
 
     fn event(app_id: &str, timestamp_ms: i64) -> Vec<u8> {
         EventEnvelope { app_id: app_id.into(), timestamp_ms, ..Default::default() }.encode_to_vec()
@@ -67,14 +84,14 @@ mod tests {
 
     #[test]
     fn finds_the_partition() {
-        let partition = Decoder::new().decode(&event("com.example", 1_709_208_000_000)).unwrap();
+        let partition = decoder().decode(&event("com.example", 1_709_208_000_000)).unwrap();
         assert_eq!(partition.app_id(), "com.example");
         assert_eq!(partition.path(), "app_id=com.example/year=2024/month=02/day=29/hour=12");
     }
 
     #[test]
     fn an_app_id_is_stored_once() {
-        let mut decoder = Decoder::new();
+        let mut decoder = decoder();
         let first = decoder.intern("a").unwrap();
         let second = decoder.intern("a").unwrap();
         assert!(Arc::ptr_eq(&first, &second));
@@ -82,7 +99,7 @@ mod tests {
 
     #[test]
     fn ten_thousand_app_ids_are_not_all_remembered() {
-        let mut decoder = Decoder::new();
+        let mut decoder = decoder();
         for number in 0..10_000 {
             let app_id = format!("app-{number}");
             let partition = decoder.decode(&event(&app_id, 1)).unwrap();
@@ -93,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_long_app_id_is_poison_and_is_not_remembered_or_repeated() {
-        let mut decoder = Decoder::new();
+        let mut decoder = decoder();
         let poison = decoder.decode(&event(&"x".repeat(10_000), 1)).unwrap_err();
         assert!(matches!(poison, Poison::AppIdTooLong { bytes: 10_000 }));
         assert!(poison.to_string().len() < 200, "{poison}");
@@ -102,7 +119,7 @@ mod tests {
 
     #[test]
     fn an_empty_body_has_no_time() {
-        let poison = Decoder::new().decode(b"").unwrap_err();
+        let poison = decoder().decode(b"").unwrap_err();
         assert!(matches!(poison, Poison::NoTimestamp { timestamp_ms: 0 }));
     }
 
@@ -115,7 +132,7 @@ mod tests {
         // The last: an unknown group that opens two hundred others.
         let cases = [invalid_text, good[..good.len() - 1].to_vec(), vec![0xFF; 1_000_000], [0xA3, 0x06].repeat(200)];
         for body in cases {
-            let poison = Decoder::new().decode(&body).unwrap_err();
+            let poison = decoder().decode(&body).unwrap_err();
             assert!(matches!(poison, Poison::Undecodable { .. }), "{poison:?}");
             assert!(poison.to_string().len() < 300, "{poison}");
         }
@@ -126,6 +143,6 @@ mod tests {
         let mut body = event("a", 1);
         body.extend([0xF8, 0x3F, 0x2A]); // field 1023, varint 42
         body.extend([0xFA, 0x3F, 0x03, b'n', b'e', b'w']); // field 1023, three bytes
-        assert_eq!(Decoder::new().decode(&body).unwrap().app_id(), "a");
+        assert_eq!(decoder().decode(&body).unwrap().app_id(), "a");
     }
 }

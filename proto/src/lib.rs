@@ -11,22 +11,27 @@
 //! they are the smallest form of it and can be counted exactly; so the decoder runs once to validate and once to
 //! encode.
 //!
-//! The payload is written as canonical ProtoJSON. The build script takes the rules from the .proto file itself.
+//! Messages are read by `protobuf`, from tables that are made of the compiled .proto file at the start. The types that prost
+//! generates make the events of `generate`, and are the reference in the tests (feature `reference`).
 
 mod columns;
 mod dead_letter;
 mod decoder;
+mod event;
 pub mod generate;
 mod hive;
-mod json;
 mod kind;
 mod partition;
 mod poison;
+pub mod protobuf;
+#[cfg(feature = "reference")]
+pub mod reference;
 pub mod wire;
 
 pub use columns::{COLUMNS, Column, ColumnOptions, Columns, DICTIONARY_COLUMNS, PushError, schema};
 pub use dead_letter::{DeadLetter, DeadLetterColumns, dead_letter_schema};
 pub use decoder::Decoder;
+pub use event::EventSchema;
 pub use kind::event_kind;
 pub use partition::{EventHour, MAX_ESCAPED_APP_ID, Partition};
 pub use poison::Poison;

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::partition::MAX_ESCAPED_APP_ID;
+use crate::protobuf::WireError;
 
 /// The reason why a message is poison: no retry will ever make a row of it.
 ///
@@ -13,9 +14,9 @@ pub enum Poison {
     /// The body is not a protobuf `causality.v1.EventEnvelope`.
     #[error("the body is not a causality.v1.EventEnvelope: {source}")]
     Undecodable {
-        /// What the protobuf decoder found, and in which field.
+        /// What is wrong, in which field, and at which byte.
         #[from]
-        source: prost::DecodeError,
+        source: WireError,
     },
     /// `timestamp_ms` is zero, which on the wire is the same as missing, or negative.
     #[error("the event has no usable time: timestamp_ms is {timestamp_ms}, but must be greater than 0")]
@@ -36,12 +37,5 @@ pub enum Poison {
     AppIdTooLong {
         /// Length of the escaped app id in bytes.
         bytes: usize,
-    },
-    /// The payload could not be written as JSON. No known event does this; it is a value and not a panic all the same.
-    #[error("the payload cannot be written as JSON: {source}")]
-    Json {
-        /// What the JSON writer found.
-        #[from]
-        source: serde_json::Error,
     },
 }

@@ -7,4 +7,5 @@
 #![allow(clippy::large_enum_variant, clippy::struct_excessive_bools, clippy::doc_markdown)]
 
 include!(concat!(env!("OUT_DIR"), "/causality.v1.rs"));
+#[cfg(feature = "reference")]
 include!(concat!(env!("OUT_DIR"), "/enums.rs"));

@@ -11,7 +11,7 @@ use prost_reflect::{
 };
 use serde_json::Value as Json;
 use warehouse_sink_proto::generate::{Generator, GeneratorOptions};
-use warehouse_sink_proto::{ColumnOptions, Columns, Decoder};
+use warehouse_sink_proto::{ColumnOptions, Columns, Decoder, EventSchema};
 
 fn envelope() -> MessageDescriptor {
     let descriptors = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
@@ -19,9 +19,13 @@ fn envelope() -> MessageDescriptor {
     pool.get_message_by_name("causality.v1.EventEnvelope").unwrap()
 }
 
+fn schema() -> EventSchema {
+    EventSchema::built_in().unwrap()
+}
+
 /// Our JSON for each body, as it stands in the file.
 fn ours(bodies: &[Vec<u8>]) -> Vec<String> {
-    let mut columns = Columns::new(ColumnOptions::default(), bodies.len());
+    let mut columns = Columns::new(&schema(), ColumnOptions::default(), bodies.len());
     for (body, sequence) in bodies.iter().zip(1..) {
         columns.push(body, sequence, 0).unwrap();
     }
@@ -223,8 +227,8 @@ proptest! {
             let at = at.index(body.len());
             body[at] = byte;
         }
-        let decoded = Decoder::new().decode(&body);
-        let pushed = Columns::new(ColumnOptions::default(), 1).push(&body, 1, 0);
+        let decoded = Decoder::new(&schema()).decode(&body);
+        let pushed = Columns::new(&schema(), ColumnOptions::default(), 1).push(&body, 1, 0);
         prop_assert_eq!(decoded.is_ok(), pushed.is_ok());
     }
 }

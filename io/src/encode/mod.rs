@@ -23,7 +23,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterPropertiesBuilder;
 use warehouse_sink_core::{BatchRow, Destination, ObjectName};
 use warehouse_sink_proto::{
-    ColumnOptions, Columns, DeadLetterColumns, Partition, PushError, dead_letter_schema, schema,
+    ColumnOptions, Columns, DeadLetterColumns, EventSchema, Partition, PushError, dead_letter_schema, schema,
 };
 
 use crate::payload::Payload;
@@ -110,6 +110,7 @@ pub enum EncodeError {
 /// Encodes `causality.v1` events and dead letters as Parquet files.
 #[derive(Debug)]
 pub struct Encoder {
+    events: EventSchema,
     config: EncodeConfig,
     columns: ColumnOptions,
     properties: WriterPropertiesBuilder,
@@ -117,9 +118,9 @@ pub struct Encoder {
 
 impl Encoder {
     /// An encoder for these settings.
-    pub fn new(config: EncodeConfig) -> Self {
+    pub fn new(events: &EventSchema, config: EncodeConfig) -> Self {
         let columns = ColumnOptions { partition_columns_in_file: config.partition_columns_in_file };
-        Encoder { properties: properties::base(&config), columns, config }
+        Encoder { events: events.clone(), properties: properties::base(&config), columns, config }
     }
 
     fn path(&self, destination: &Destination<Partition>, name: &str) -> String {
@@ -139,13 +140,24 @@ impl Encoder {
         }
     }
 
+    fn events(&self, rows: &[BatchRow<Payload>]) -> Result<RecordBatch, EncodeError> {
+        let mut columns = Columns::new(&self.events, self.columns, rows.len());
+        for BatchRow { message, payload, .. } in rows {
+            let stream_sequence = message.stream_sequence;
+            let Payload::Event(body) = payload else { return Err(EncodeError::Misplaced { stream_sequence }) };
+            let pushed = columns.push(body, stream_sequence, message.published_at);
+            pushed.map_err(|source| EncodeError::Row { stream_sequence, source })?;
+        }
+        Ok(columns.finish()?)
+    }
+
     fn batch(
         &self,
         destination: &Destination<Partition>,
         rows: &[BatchRow<Payload>],
     ) -> Result<RecordBatch, EncodeError> {
         match destination {
-            Destination::Partition(_) => events(self.columns, rows),
+            Destination::Partition(_) => self.events(rows),
             Destination::DeadLetter => dead_letters(rows),
         }
     }
@@ -191,17 +203,6 @@ fn chunk_len(rows: &[BatchRow<Payload>]) -> usize {
         bytes <= CHUNK_BYTES
     };
     rows.iter().take(CHUNK_ROWS).take_while(fits).count().max(1)
-}
-
-fn events(options: ColumnOptions, rows: &[BatchRow<Payload>]) -> Result<RecordBatch, EncodeError> {
-    let mut columns = Columns::new(options, rows.len());
-    for BatchRow { message, payload, .. } in rows {
-        let stream_sequence = message.stream_sequence;
-        let Payload::Event(body) = payload else { return Err(EncodeError::Misplaced { stream_sequence }) };
-        let pushed = columns.push(body, stream_sequence, message.published_at);
-        pushed.map_err(|source| EncodeError::Row { stream_sequence, source })?;
-    }
-    Ok(columns.finish()?)
 }
 
 fn dead_letters(rows: &[BatchRow<Payload>]) -> Result<RecordBatch, EncodeError> {

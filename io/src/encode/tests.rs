@@ -10,11 +10,15 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use warehouse_sink_core::MessageId;
 use warehouse_sink_proto::generate::{Generator, GeneratorOptions};
-use warehouse_sink_proto::{DeadLetter, Decoder};
+use warehouse_sink_proto::{DeadLetter, Decoder, EventSchema};
 
 use super::*;
 
 const PUBLISHED_AT: i64 = 1_735_689_600_123_456_789;
+
+fn schema_of_events() -> EventSchema {
+    EventSchema::built_in().unwrap()
+}
 
 fn encoder(change: impl FnOnce(&mut EncodeConfig)) -> Encoder {
     let mut config = EncodeConfig {
@@ -27,7 +31,7 @@ fn encoder(change: impl FnOnce(&mut EncodeConfig)) -> Encoder {
         dead_letter_prefix: "dead".to_owned(),
     };
     change(&mut config);
-    Encoder::new(config)
+    Encoder::new(&schema_of_events(), config)
 }
 
 fn batch_row(stream_sequence: u64, payload: Payload) -> BatchRow<Payload> {
@@ -41,7 +45,7 @@ fn events(count: u64) -> (Destination<Partition>, Vec<BatchRow<Payload>>) {
     let bodies = Generator::new(options).take(count as usize).map(|generated| generated.body);
     let rows: Vec<_> = (10..).zip(bodies).map(|(n, body)| batch_row(n * 2, Payload::Event(body.into()))).collect();
     let Payload::Event(first) = &rows[0].payload else { unreachable!() };
-    (Destination::Partition(Decoder::new().decode(first).unwrap()), rows)
+    (Destination::Partition(Decoder::new(&schema_of_events()).decode(first).unwrap()), rows)
 }
 
 fn dead_letters() -> Vec<BatchRow<Payload>> {
@@ -107,7 +111,7 @@ fn every_row_is_there_in_its_order() {
         assert_eq!(sequences.value(at), row.message.stream_sequence as i64);
         assert_eq!(published.value(at), row.message.published_at / 1000);
     }
-    let mut all = Columns::new(ColumnOptions { partition_columns_in_file: false }, rows.len());
+    let mut all = Columns::new(&schema_of_events(), ColumnOptions { partition_columns_in_file: false }, rows.len());
     for row in &rows {
         let Payload::Event(body) = &row.payload else { unreachable!() };
         all.push(body, row.message.stream_sequence, row.message.published_at).unwrap();

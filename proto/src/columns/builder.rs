@@ -1,6 +1,5 @@
 //! One growing column.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -13,7 +12,7 @@ use super::table::{Column, Read, Row, UTC};
 /// Room for text per row and column at the start, in bytes. A guess; the builders grow.
 const TEXT_PER_ROW: usize = 24;
 
-type Text = for<'r> fn(&'r Row<'r>) -> Option<Cow<'r, str>>;
+type Text = for<'r> fn(&'r Row<'r>) -> Option<&'r str>;
 type Int64 = fn(&Row<'_>) -> Option<i64>;
 
 /// The Arrow builder of a column, beside the reader that finds its value in a row.
@@ -49,7 +48,7 @@ impl ColumnBuilder {
     /// Appends the row's value, or null where it has none.
     pub(super) fn append(&mut self, row: &Row<'_>) {
         match self {
-            Self::Text(builder, read) => builder.append_option(read(row).as_deref()),
+            Self::Text(builder, read) => builder.append_option(read(row)),
             Self::Int32(builder, read) => builder.append_option(read(row)),
             Self::Int64(builder, read) => builder.append_option(read(row)),
             Self::Boolean(builder, read) => builder.append_option(read(row)),

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
-use prost::Message;
 use thiserror::Error;
 
+use crate::event::{Event, EventSchema};
 use crate::partition::{EventHour, check_app_id};
 use crate::poison::Poison;
-use crate::wire::EventEnvelope;
+use crate::protobuf::{JsonWriter, Record, Shelf};
 use builder::ColumnBuilder;
 use table::Row;
 pub use table::{COLUMNS, Column, DICTIONARY_COLUMNS};
@@ -69,17 +69,19 @@ pub enum PushError {
 /// Collects events into the columns of one file.
 #[derive(Debug)]
 pub struct Columns {
-    schema: SchemaRef,
-    columns: Vec<ColumnBuilder>,
-    text: TextBudget,
+    events: EventSchema,
+    rows: Rows,
+    /// The memory of one row, used for each.
+    shelf: Shelf,
+    payload_json: String,
 }
 
 impl Columns {
     /// Empty columns with room for `capacity` rows; more rows are possible.
     #[must_use]
-    pub fn new(options: ColumnOptions, capacity: usize) -> Self {
-        let columns = columns(&options).map(|column| ColumnBuilder::new(column, capacity)).collect();
-        Self { schema: schema(&options), columns, text: TextBudget::default() }
+    pub fn new(events: &EventSchema, options: ColumnOptions, capacity: usize) -> Self {
+        let rows = Rows::new(options, capacity);
+        Self { events: events.clone(), rows, shelf: Shelf::default(), payload_json: String::new() }
     }
 
     /// Decodes one message and adds its row. `published_at_ns` is in nanoseconds since the Unix epoch and is written in
@@ -89,18 +91,31 @@ impl Columns {
     ///
     /// When the message is poison or the columns are full; nothing was added then.
     pub fn push(&mut self, body: &[u8], stream_sequence: u64, published_at_ns: i64) -> Result<(), PushError> {
-        let event = EventEnvelope::decode(body).map_err(Poison::from)?;
+        let mut record = self.shelf.take();
+        let pushed = self.push_record(&mut record, body, stream_sequence, published_at_ns);
+        self.shelf.put(record);
+        pushed
+    }
+
+    fn push_record<'a>(
+        &mut self,
+        record: &mut Record<'a>,
+        body: &'a [u8],
+        stream_sequence: u64,
+        published_at_ns: i64,
+    ) -> Result<(), PushError> {
+        self.events.read(record, body).map_err(Poison::from)?;
+        let event = self.events.event(record);
         let hour = EventHour::from_timestamp_ms(event.timestamp_ms)?;
-        check_app_id(&event.app_id)?;
-        let payload_json = payload_json(&event)?;
-        // Every text of a row is a part of its body, or the JSON, or a name; so this bounds each column.
-        let text = body.len().max(payload_json.len()).saturating_add(NAMES_BYTES);
-        self.text.take(text)?;
-        let row = Row::new(&event, hour, &payload_json, stream_sequence, published_at_ns);
-        for column in &mut self.columns {
-            column.append(&row);
+        check_app_id(event.app_id)?;
+        self.payload_json.clear();
+        match self.events.payload(record) {
+            Some(payload) => JsonWriter::new(self.events.tables(), &mut self.payload_json)
+                .message(record, payload.message, payload.base)
+                .map_err(Poison::from)?,
+            None => self.payload_json.push_str("{}"),
         }
-        Ok(())
+        self.rows.push(&event, hour, &self.payload_json, body.len(), stream_sequence, published_at_ns)
     }
 
     /// The rows so far as one batch, in the order in which they were pushed.
@@ -109,16 +124,53 @@ impl Columns {
     ///
     /// When the columns do not make a batch, which would be a mistake in the column table.
     pub fn finish(self) -> Result<RecordBatch, ArrowError> {
-        let arrays = self.columns.into_iter().map(ColumnBuilder::finish).collect();
-        RecordBatch::try_new(self.schema, arrays)
+        self.rows.finish()
     }
 }
 
-/// The payload message alone, as canonical ProtoJSON with the field names of the .proto file; `{}` when there is none.
-fn payload_json(event: &EventEnvelope) -> Result<String, Poison> {
-    match &event.payload {
-        Some(payload) => Ok(serde_json::to_string(payload)?),
-        None => Ok(String::from("{}")),
+/// The growing columns.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    schema: SchemaRef,
+    columns: Vec<ColumnBuilder>,
+    text: TextBudget,
+}
+
+impl Rows {
+    pub(crate) fn new(options: ColumnOptions, capacity: usize) -> Self {
+        let columns = columns(&options).map(|column| ColumnBuilder::new(column, capacity)).collect();
+        Self { schema: schema(&options), columns, text: TextBudget::default() }
+    }
+
+    /// Adds a row of a body of `bytes` bytes, unless the columns are full.
+    pub(crate) fn push(
+        &mut self,
+        event: &Event<'_>,
+        hour: EventHour,
+        payload_json: &str,
+        bytes: usize,
+        stream_sequence: u64,
+        published_at_ns: i64,
+    ) -> Result<(), PushError> {
+        // Every text of a row is a part of its body, or the JSON, or a name; so this bounds each column.
+        self.text.take(bytes.max(payload_json.len()).saturating_add(NAMES_BYTES))?;
+        let row = Row {
+            event,
+            hour,
+            payload_json,
+            // Beyond 2^63 it turns negative, and stays as unique as it was, which is what readers need it for.
+            stream_sequence: stream_sequence.cast_signed(),
+            published_at_us: published_at_ns.div_euclid(1000),
+        };
+        for column in &mut self.columns {
+            column.append(&row);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn finish(self) -> Result<RecordBatch, ArrowError> {
+        let arrays = self.columns.into_iter().map(ColumnBuilder::finish).collect();
+        RecordBatch::try_new(self.schema, arrays)
     }
 }
 

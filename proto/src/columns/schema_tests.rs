@@ -2,7 +2,9 @@ use std::collections::BTreeSet;
 
 use arrow::datatypes::DataType;
 
-use super::tests::full_event;
+use prost::Message;
+
+use super::tests::{empty, full_event};
 use super::*;
 
 const BOTH: [ColumnOptions; 2] =
@@ -71,12 +73,12 @@ fn partition_columns_are_in_the_file_only_on_request() {
 #[test]
 fn the_batch_has_the_promised_schema() {
     for options in BOTH {
-        let mut columns = Columns::new(options, 1);
+        let mut columns = empty(options, 1);
         columns.push(&full_event().encode_to_vec(), 1, 1).unwrap();
         let batch = columns.finish().unwrap();
         assert_eq!(batch.schema(), schema(&options));
         assert_eq!(batch.num_rows(), 1);
-        let empty = Columns::new(options, 0).finish().unwrap();
+        let empty = empty(options, 0).finish().unwrap();
         assert_eq!((empty.schema(), empty.num_rows()), (schema(&options), 0));
     }
 }

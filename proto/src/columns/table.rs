@@ -1,13 +1,9 @@
 //! The one list of columns. It serves the schema, the rows, the Parquet writer's settings and the documentation.
 
-use std::borrow::Cow;
-
 use arrow::datatypes::{DataType, Field, TimeUnit};
 
-use crate::json::WireEnum;
-use crate::kind::event_kind;
+use crate::event::{Device, Event};
 use crate::partition::EventHour;
-use crate::wire::{DeviceContext, EventEnvelope, NetworkType, Platform};
 
 /// The time zone of all times.
 pub(crate) const UTC: &str = "UTC";
@@ -68,7 +64,7 @@ impl Column {
 /// How a column finds its value in a row, and with that of which type it is.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Read {
-    Text(for<'r> fn(&'r Row<'r>) -> Option<Cow<'r, str>>),
+    Text(for<'r> fn(&'r Row<'r>) -> Option<&'r str>),
     Int32(fn(&Row<'_>) -> Option<i32>),
     Int64(fn(&Row<'_>) -> Option<i64>),
     Boolean(fn(&Row<'_>) -> Option<bool>),
@@ -81,60 +77,28 @@ pub(super) enum Read {
 /// All that the columns of one row are read from.
 #[derive(Debug)]
 pub(super) struct Row<'a> {
-    event: &'a EventEnvelope,
-    hour: EventHour,
-    category: &'static str,
-    event_type: &'a str,
-    payload_json: &'a str,
-    stream_sequence: i64,
-    published_at_us: i64,
+    pub event: &'a Event<'a>,
+    pub hour: EventHour,
+    pub payload_json: &'a str,
+    pub stream_sequence: i64,
+    /// Microseconds since the Unix epoch.
+    pub published_at_us: i64,
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn new(
-        event: &'a EventEnvelope,
-        hour: EventHour,
-        payload_json: &'a str,
-        stream_sequence: u64,
-        published_at_ns: i64,
-    ) -> Self {
-        let (category, event_type) = event_kind(event);
-        Self {
-            event,
-            hour,
-            category,
-            event_type,
-            payload_json,
-            // Beyond 2^63 it turns negative, and stays as unique as it was, which is what readers need it for.
-            stream_sequence: stream_sequence.cast_signed(),
-            published_at_us: published_at_ns.div_euclid(1000),
-        }
+    fn device(&self) -> Option<&'a Device<'a>> {
+        self.event.device.as_ref()
     }
-
-    fn device(&self) -> Option<&DeviceContext> {
-        self.event.device_context.as_ref()
-    }
-}
-
-/// A value that every row has.
-fn text(value: &str) -> Option<Cow<'_, str>> {
-    Some(Cow::Borrowed(value))
 }
 
 /// An optional string: proto3 cannot tell an empty one from a missing one, so both are null.
-fn filled(value: &str) -> Option<Cow<'_, str>> {
-    (!value.is_empty()).then_some(Cow::Borrowed(value))
+fn filled(value: &str) -> Option<&str> {
+    (!value.is_empty()).then_some(value)
 }
 
 /// An optional string of the device context.
-fn device_text<'r>(row: &'r Row<'_>, read: fn(&DeviceContext) -> &String) -> Option<Cow<'r, str>> {
+fn device_text<'r>(row: &'r Row<'_>, read: fn(&'r Device<'r>) -> &'r str) -> Option<&'r str> {
     row.device().and_then(|device| filled(read(device)))
-}
-
-/// The name of an enum's value; the number as text when this version of the schema does not know it, as ProtoJSON
-/// writes the number.
-fn enum_name<E: WireEnum>(number: i32) -> Cow<'static, str> {
-    E::name_of(number).map_or_else(|| Cow::Owned(number.to_string()), Cow::Borrowed)
 }
 
 /// The columns of the event files, in order.
@@ -142,9 +106,9 @@ fn enum_name<E: WireEnum>(number: i32) -> Cow<'static, str> {
 /// All of the device's columns are null in an event without a device context. With one, its numbers, booleans and enums
 /// have a value even where that is zero, false or unspecified, since proto3 leaves such values out on the wire.
 pub const COLUMNS: &[Column] = &[
-    Column::required("id", "the event's own id", Read::Text(|row| text(&row.event.id))),
-    Column::required("device_id", "the device's id", Read::Text(|row| text(&row.event.device_id))),
-    Column::required("app_id", "the app's id", Read::Text(|row| text(&row.event.app_id))).dictionary().partition(),
+    Column::required("id", "the event's own id", Read::Text(|row| Some(row.event.id))),
+    Column::required("device_id", "the device's id", Read::Text(|row| Some(row.event.device_id))),
+    Column::required("app_id", "the app's id", Read::Text(|row| Some(row.event.app_id))).dictionary().partition(),
     Column::required(
         "timestamp_ms",
         "when the event happened, by the device's clock",
@@ -153,76 +117,76 @@ pub const COLUMNS: &[Column] = &[
     Column::optional(
         "correlation_id",
         "what ties events together; null when empty",
-        Read::Text(|row| filled(&row.event.correlation_id)),
+        Read::Text(|row| filled(row.event.correlation_id)),
     ),
     Column::required(
         "event_category",
         "user, screen, interaction, commerce, system, custom or unknown",
-        Read::Text(|row| text(row.category)),
+        Read::Text(|row| Some(row.event.category)),
     )
     .dictionary(),
     Column::required(
         "event_type",
         "the kind of event within its category; a custom event's own name",
-        Read::Text(|row| text(row.event_type)),
+        Read::Text(|row| Some(row.event.event_type)),
     )
     .dictionary(),
     Column::optional(
         "platform",
         "the name of the platform's enum value, or its number when it is not known",
-        Read::Text(|row| row.device().map(|device| enum_name::<Platform>(device.platform))),
+        Read::Text(|row| row.device().map(|device| &*device.platform)),
     )
     .dictionary(),
     Column::optional(
         "network_type",
         "the name of the network type's enum value, or its number when it is not known",
-        Read::Text(|row| row.device().map(|device| enum_name::<NetworkType>(device.network_type))),
+        Read::Text(|row| row.device().map(|device| &*device.network_type)),
     )
     .dictionary(),
     Column::optional(
         "os_version",
         "version of the operating system; null when empty",
-        Read::Text(|row| device_text(row, |device| &device.os_version)),
+        Read::Text(|row| device_text(row, |device| device.os_version)),
     ),
     Column::optional(
         "app_version",
         "version of the app; null when empty",
-        Read::Text(|row| device_text(row, |device| &device.app_version)),
+        Read::Text(|row| device_text(row, |device| device.app_version)),
     ),
     Column::optional(
         "build_number",
         "build of the app; null when empty",
-        Read::Text(|row| device_text(row, |device| &device.build_number)),
+        Read::Text(|row| device_text(row, |device| device.build_number)),
     ),
     Column::optional(
         "device_model",
         "model of the device; null when empty",
-        Read::Text(|row| device_text(row, |device| &device.device_model)),
+        Read::Text(|row| device_text(row, |device| device.device_model)),
     ),
     Column::optional(
         "manufacturer",
         "maker of the device; null when empty",
-        Read::Text(|row| device_text(row, |device| &device.manufacturer)),
+        Read::Text(|row| device_text(row, |device| device.manufacturer)),
     ),
     Column::optional(
         "locale",
         "language and region; null when empty",
-        Read::Text(|row| device_text(row, |device| &device.locale)),
+        Read::Text(|row| device_text(row, |device| device.locale)),
     ),
     Column::optional(
         "timezone",
         "the device's time zone; null when empty",
-        Read::Text(|row| device_text(row, |device| &device.timezone)),
+        Read::Text(|row| device_text(row, |device| device.timezone)),
     ),
     Column::optional(
         "carrier",
         "the mobile network operator; null when empty",
-        Read::Text(|row| device_text(row, |device| &device.carrier)),
+        Read::Text(|row| device_text(row, |device| device.carrier)),
     ),
     Column::optional(
         "sdk_version",
         "version of the event SDK; null when empty",
-        Read::Text(|row| device_text(row, |device| &device.sdk_version)),
+        Read::Text(|row| device_text(row, |device| device.sdk_version)),
     ),
     Column::optional("screen_width", "in pixels", Read::Int32(|row| row.device().map(|device| device.screen_width))),
     Column::optional("screen_height", "in pixels", Read::Int32(|row| row.device().map(|device| device.screen_height))),
@@ -239,7 +203,7 @@ pub const COLUMNS: &[Column] = &[
     Column::required(
         "payload_json",
         "the payload message as canonical ProtoJSON with the field names of the .proto file; {} when there is none",
-        Read::Text(|row| text(row.payload_json)),
+        Read::Text(|row| Some(row.payload_json)),
     ),
     Column::required("year", "UTC year of timestamp_ms", Read::Int32(|row| Some(row.hour.year().into()))).partition(),
     Column::required("month", "UTC month of timestamp_ms, 1 to 12", Read::Int32(|row| Some(row.hour.month().into())))
@@ -251,7 +215,7 @@ pub const COLUMNS: &[Column] = &[
     Column::optional(
         "idempotency_key",
         "the client's key against duplicates; null when empty",
-        Read::Text(|row| filled(&row.event.idempotency_key)),
+        Read::Text(|row| filled(row.event.idempotency_key)),
     ),
     Column::required(
         "nats_stream_sequence",

@@ -1,16 +1,23 @@
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType};
 
+use prost::Message;
+
 use super::*;
 use crate::wire::event_envelope::Payload;
-use crate::wire::{CustomEvent, DeviceContext, NetworkChange, ScreenView};
+use crate::wire::{CustomEvent, DeviceContext, EventEnvelope, NetworkChange, ScreenView};
 
 /// 2024-02-29T12:34:56.789Z.
 const TIME_MS: i64 = 1_709_210_096_789;
 
+/// Empty columns of the built-in schema.
+pub(super) fn empty(options: ColumnOptions, capacity: usize) -> Columns {
+    Columns::new(&EventSchema::built_in().unwrap(), options, capacity)
+}
+
 fn batch(events: &[EventEnvelope]) -> RecordBatch {
     let options = ColumnOptions { partition_columns_in_file: true };
-    let mut columns = Columns::new(options, events.len());
+    let mut columns = empty(options, events.len());
     for (event, sequence) in events.iter().zip(1..) {
         columns.push(&event.encode_to_vec(), sequence, 1_709_210_097_000_001_999).unwrap();
     }
@@ -169,7 +176,7 @@ fn a_custom_event_is_of_its_own_type() {
 
 #[test]
 fn rows_keep_their_order_and_poison_adds_none() {
-    let mut columns = Columns::new(ColumnOptions::default(), 4);
+    let mut columns = empty(ColumnOptions::default(), 4);
     let event = |id: &str| EventEnvelope { id: id.into(), ..full_event() }.encode_to_vec();
     columns.push(&event("b"), 1, 0).unwrap();
     let timeless = EventEnvelope { timestamp_ms: 0, ..full_event() }.encode_to_vec();
@@ -185,9 +192,9 @@ fn rows_keep_their_order_and_poison_adds_none() {
 
 #[test]
 fn a_full_batch_takes_no_more_and_loses_nothing() {
-    let mut columns = Columns::new(ColumnOptions::default(), 4);
+    let mut columns = empty(ColumnOptions::default(), 4);
     let body = full_event().encode_to_vec();
-    columns.text.limit = 2 * (body.len() + NAMES_BYTES);
+    columns.rows.text.limit = 2 * (body.len() + NAMES_BYTES);
     columns.push(&body, 1, 0).unwrap();
     columns.push(&body, 2, 0).unwrap();
     assert!(matches!(columns.push(&body, 3, 0), Err(PushError::Full { .. })));
@@ -196,7 +203,7 @@ fn a_full_batch_takes_no_more_and_loses_nothing() {
 
 #[test]
 fn sequences_beyond_the_sign_bit_stay_unique() {
-    let mut columns = Columns::new(ColumnOptions::default(), 2);
+    let mut columns = empty(ColumnOptions::default(), 2);
     let body = full_event().encode_to_vec();
     columns.push(&body, u64::MAX, 0).unwrap();
     columns.push(&body, u64::MAX - 1, -1).unwrap();

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::{Decoder, Poison, event_kind};
+use crate::{Decoder, EventSchema, Poison, event_kind};
 
 fn options() -> GeneratorOptions {
     GeneratorOptions { seed: 7, poison_every: Some(10), ..GeneratorOptions::default() }
@@ -54,7 +54,7 @@ fn kinds_are_as_frequent_as_in_an_app() {
 
 #[test]
 fn events_are_valid_unique_and_within_their_hours() {
-    let mut decoder = Decoder::new();
+    let mut decoder = Decoder::new(&EventSchema::built_in().unwrap());
     let mut ids = BTreeSet::new();
     let mut partitions = BTreeSet::new();
     let mut bytes = 0;
@@ -73,7 +73,7 @@ fn events_are_valid_unique_and_within_their_hours() {
 
 #[test]
 fn poison_is_poison_of_every_kind() {
-    let mut decoder = Decoder::new();
+    let mut decoder = Decoder::new(&EventSchema::built_in().unwrap());
     let (mut undecodable, mut timeless) = (0, 0);
     for (number, generated) in Generator::new(options()).take(40_000).enumerate() {
         let expected = if (number + 1) % 10 == 0 { Kind::Poison } else { Kind::Event };

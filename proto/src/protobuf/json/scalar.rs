@@ -1,0 +1,96 @@
+//! Values that hold no others.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::text::push_text;
+use crate::protobuf::record::Value;
+use crate::protobuf::table::{Kind, Tables};
+
+/// Appends a number, a text, or bytes.
+pub(super) fn push(tables: &Tables, out: &mut String, kind: Kind, value: Value<'_>) {
+    let number = value.number();
+    match kind {
+        Kind::Text => push_text(out, value.text()),
+        Kind::Bytes => push_bytes(out, value),
+        Kind::Bool => out.push_str(if number == 0 { "false" } else { "true" }),
+        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => push_integer(out, number.cast_signed()),
+        Kind::Uint32 | Kind::Fixed32 => push_integer(out, number),
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 | Kind::Uint64 | Kind::Fixed64 => push_quoted(out, kind, number),
+        Kind::Float => push_float(out, f32::from_bits(number as u32)),
+        Kind::Double => push_double(out, f64::from_bits(number)),
+        Kind::Enum(id) => {
+            let (table, number) = (tables.enumeration(id), number as i32);
+            match table.name(number) {
+                _ if table.is_null => out.push_str("null"),
+                Some(name) => push_text(out, name),
+                // A number that this version of the schema does not know stays a number, so nothing is lost.
+                None => push_integer(out, i64::from(number)),
+            }
+        }
+        Kind::Message(_) | Kind::Group(_) => out.push_str("{}"),
+    }
+}
+
+/// Appends a map's key, which JSON has as a text whatever its kind.
+pub(super) fn push_key(out: &mut String, kind: Kind, key: Value<'_>) {
+    match kind {
+        Kind::Text => push_text(out, key.text()),
+        Kind::Bool => out.push_str(if key.number() == 0 { "\"false\"" } else { "\"true\"" }),
+        _ => push_quoted(out, kind, key.number()),
+    }
+}
+
+/// The value, or the default of its kind where there is none.
+pub(super) fn or_default<'a>(tables: &Tables, kind: Kind, value: Value<'a>) -> Value<'a> {
+    match (value, kind) {
+        (Value::Absent, Kind::Enum(id)) => Value::Number(i64::from(tables.enumeration(id).default).cast_unsigned()),
+        _ => value,
+    }
+}
+
+fn push_integer(out: &mut String, number: impl itoa::Integer) {
+    out.push_str(itoa::Buffer::new().format(number));
+}
+
+fn push_quoted(out: &mut String, kind: Kind, number: u64) {
+    out.push('"');
+    match kind {
+        Kind::Uint64 | Kind::Fixed64 => push_integer(out, number),
+        _ => push_integer(out, number.cast_signed()),
+    }
+    out.push('"');
+}
+
+fn push_bytes(out: &mut String, value: Value<'_>) {
+    let Value::Bytes(bytes) = value else { return out.push_str("\"\"") };
+    out.push('"');
+    STANDARD.encode_string(bytes, out);
+    out.push('"');
+}
+
+fn push_float(out: &mut String, number: f32) {
+    match non_finite(f64::from(number)) {
+        Some(name) => out.push_str(name),
+        None => out.push_str(zmij::Buffer::new().format_finite(number)),
+    }
+}
+
+fn push_double(out: &mut String, number: f64) {
+    match non_finite(number) {
+        Some(name) => out.push_str(name),
+        None => out.push_str(zmij::Buffer::new().format_finite(number)),
+    }
+}
+
+fn non_finite(number: f64) -> Option<&'static str> {
+    if number.is_nan() {
+        Some("\"NaN\"")
+    } else if number == f64::INFINITY {
+        Some("\"Infinity\"")
+    } else if number == f64::NEG_INFINITY {
+        Some("\"-Infinity\"")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,29 @@
+//! Any protobuf message, from its descriptors and its bytes, without generated code.
+//!
+//! ```text
+//! descriptor set ─at start─▶ Tables ──┐
+//! message bytes ───────▶ Reader ──────┴─▶ Record ──▶ JSON, columns
+//! ```
+//!
+//! What is read and what is refused is exactly what prost reads and refuses, whose generated types are the reference in
+//! the tests: the same over-long and truncated numbers, the same merging of what comes twice, the same limit of nesting.
+//! One thing is refused beyond that: a body of 2 GiB or more, which JetStream can't hold either.
+
+mod error;
+mod json;
+mod reader;
+mod record;
+mod skip;
+mod table;
+mod transcoder;
+
+pub use error::WireError;
+pub use table::SchemaError;
+pub use transcoder::Transcoder;
+
+pub(crate) use json::JsonWriter;
+pub(crate) use record::{Record, Shelf, Value};
+pub(crate) use table::{Cardinality, Kind, MessageId, MessageTable, Tables};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! Descriptors compiled to tables: what a reader asks for each field, found without a hash or an allocation.
+
+mod build;
+mod enums;
+mod numbers;
+
+use thiserror::Error;
+
+use super::reader::WireType;
+pub(crate) use enums::EnumTable;
+use numbers::Numbers;
+
+/// Why descriptors do not make tables.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SchemaError {
+    /// The bytes are no descriptor set, or one that contradicts itself.
+    #[error("the descriptor set cannot be used: {source}")]
+    Descriptors {
+        /// What was found.
+        #[from]
+        source: prost_reflect::DescriptorError,
+    },
+    /// The descriptor set has no such message.
+    #[error("the descriptor set has no message {name}")]
+    NoMessage {
+        /// The full name that was asked for.
+        name: String,
+    },
+    /// A message lacks a field that is needed, or has it with another type.
+    #[error("message {message} has no field {field} of the type that is needed")]
+    NoField {
+        /// The message's full name.
+        message: String,
+        /// The field that was asked for.
+        field: String,
+    },
+    /// A message has more fields than there is room for.
+    #[error("message {name} has {fields} fields; at most {} are possible", Numbers::MAX_FIELDS)]
+    TooManyFields {
+        /// The message's full name.
+        name: String,
+        /// How many it has.
+        fields: usize,
+    },
+}
+
+/// The messages and enums of a descriptor set.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    messages: Box<[MessageTable]>,
+    enums: Box<[EnumTable]>,
+}
+
+/// A message of one set of tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct MessageId(u32);
+
+/// An enum of one set of tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct EnumId(u32);
+
+impl Tables {
+    #[inline]
+    pub fn message(&self, id: MessageId) -> &MessageTable {
+        &self.messages[id.0 as usize]
+    }
+
+    #[inline]
+    pub fn enumeration(&self, id: EnumId) -> &EnumTable {
+        &self.enums[id.0 as usize]
+    }
+
+    /// The message with this full name.
+    pub fn find(&self, name: &str) -> Option<MessageId> {
+        let index = self.messages.iter().position(|message| &*message.name == name)?;
+        Some(MessageId(u32::try_from(index).ok()?))
+    }
+}
+
+/// One message type.
+#[derive(Debug)]
+pub(crate) struct MessageTable {
+    /// The full name.
+    pub name: Box<str>,
+    /// By number, which is the order in which they are written as JSON.
+    pub fields: Box<[Field]>,
+    /// How many slots a record needs for a message of this type.
+    pub slots: u32,
+    numbers: Numbers,
+}
+
+impl MessageTable {
+    /// The field with this number and its index, where `expected` is the index that it has in a message whose fields come in order.
+    #[inline]
+    pub fn field(&self, number: u32, expected: usize) -> Option<(usize, &Field)> {
+        match self.fields.get(expected) {
+            Some(field) if field.number == number => Some((expected, field)),
+            _ => {
+                let index = self.numbers.find(number)?;
+                self.fields.get(index).map(|field| (index, field))
+            }
+        }
+    }
+
+    /// The field with this name.
+    pub fn field_named(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| &*field.name == name)
+    }
+}
+
+/// One field of a message.
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub number: u32,
+    /// The slot of its value within those of its message.
+    pub slot: u32,
+    pub kind: Kind,
+    pub cardinality: Cardinality,
+    /// The name in the .proto file.
+    pub name: Box<str>,
+    /// The name as JSON has it before a value: in quotes, with the colon.
+    pub json_key: Box<str>,
+}
+
+/// How often a field has a value, and how it is known that it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cardinality {
+    /// Always one, and there where it is not the default.
+    Implicit,
+    /// One or none.
+    Explicit,
+    /// One or none, and none where another field of its oneof has one. The slot says which of them: its index plus one.
+    Oneof { which: u32 },
+    /// Any number.
+    Repeated,
+    /// Any number of entries, each a message of a key and a value; the last of those with the same key counts.
+    Map,
+}
+
+/// The type of a field's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Double,
+    Float,
+    Int32,
+    Int64,
+    Uint32,
+    Uint64,
+    Sint32,
+    Sint64,
+    Fixed32,
+    Fixed64,
+    Sfixed32,
+    Sfixed64,
+    Bool,
+    Text,
+    Bytes,
+    Enum(EnumId),
+    Message(MessageId),
+    /// A message between a start and an end, as proto2 has them.
+    Group(MessageId),
+}
+
+impl Kind {
+    /// How a value is sent that is not packed.
+    #[inline]
+    pub fn wire_type(self) -> WireType {
+        match self {
+            Self::Int32 | Self::Int64 | Self::Uint32 | Self::Uint64 | Self::Sint32 | Self::Sint64 => WireType::Varint,
+            Self::Bool | Self::Enum(_) => WireType::Varint,
+            Self::Float | Self::Fixed32 | Self::Sfixed32 => WireType::Fixed32,
+            Self::Double | Self::Fixed64 | Self::Sfixed64 => WireType::Fixed64,
+            Self::Text | Self::Bytes | Self::Message(_) => WireType::Delimited,
+            Self::Group(_) => WireType::GroupStart,
+        }
+    }
+
+    /// Whether many values may be sent together.
+    #[inline]
+    pub fn is_packable(self) -> bool {
+        !matches!(self, Self::Text | Self::Bytes | Self::Message(_) | Self::Group(_))
+    }
+}
+
+#[cfg(test)]
+mod tests;
