@@ -7,3 +7,4 @@ pub mod entropy;
 pub mod events;
 pub mod json;
 pub mod messages;
+pub mod schemas;

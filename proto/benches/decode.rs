@@ -1,0 +1,96 @@
+//! From bytes to columns, our way and prost's, side by side: `cargo bench -p warehouse-sink-proto`.
+//!
+//! 10,000 events of the generator, about 300 bytes each; the times are for all of them.
+
+#![allow(missing_docs, reason = "criterion's macros make functions without any")]
+#![allow(clippy::unwrap_used)]
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use prost::Message;
+use prost_reflect::{DescriptorPool, DynamicMessage};
+use warehouse_sink_proto::generate::{Generator, GeneratorOptions};
+use warehouse_sink_proto::protobuf::Transcoder;
+use warehouse_sink_proto::reference::ReferenceColumns;
+use warehouse_sink_proto::wire::EventEnvelope;
+use warehouse_sink_proto::{ColumnOptions, Columns, Decoder, EventSchema};
+
+const EVENTS: usize = 10_000;
+const ENVELOPE: &str = "causality.v1.EventEnvelope";
+
+fn bodies() -> Vec<Vec<u8>> {
+    Generator::new(GeneratorOptions::default()).take(EVENTS).map(|made| made.body).collect()
+}
+
+/// What a fetcher does with each message: is it an event, and of which partition?
+fn validate(criterion: &mut Criterion) {
+    let (bodies, schema) = (bodies(), EventSchema::built_in().unwrap());
+    let mut group = criterion.benchmark_group("validate");
+    group.throughput(Throughput::Elements(EVENTS as u64));
+    group.bench_function(BenchmarkId::from_parameter("ours"), |bencher| {
+        let mut decoder = Decoder::new(&schema);
+        bencher.iter(|| bodies.iter().filter(|body| decoder.decode(body).is_ok()).count());
+    });
+    group.bench_function(BenchmarkId::from_parameter("prost"), |bencher| {
+        bencher.iter(|| bodies.iter().filter(|body| EventEnvelope::decode(body.as_slice()).is_ok()).count());
+    });
+    group.finish();
+}
+
+/// What the encoder does with each message before Parquet.
+fn columns(criterion: &mut Criterion) {
+    let (bodies, schema) = (bodies(), EventSchema::built_in().unwrap());
+    let mut group = criterion.benchmark_group("columns");
+    group.throughput(Throughput::Elements(EVENTS as u64));
+    group.bench_function(BenchmarkId::from_parameter("ours"), |bencher| {
+        bencher.iter(|| {
+            let mut columns = Columns::new(&schema, ColumnOptions::default(), EVENTS);
+            bodies.iter().for_each(|body| columns.push(body, 1, 1).unwrap());
+            columns.finish().unwrap()
+        });
+    });
+    group.bench_function(BenchmarkId::from_parameter("prost"), |bencher| {
+        bencher.iter(|| {
+            let mut columns = ReferenceColumns::new(ColumnOptions::default(), EVENTS);
+            bodies.iter().for_each(|body| columns.push(body, 1, 1).unwrap());
+            columns.finish().unwrap()
+        });
+    });
+    group.finish();
+}
+
+/// The whole envelope as JSON, by its descriptors alone.
+fn json(criterion: &mut Criterion) {
+    let bodies = bodies();
+    let mut group = criterion.benchmark_group("json");
+    group.throughput(Throughput::Elements(EVENTS as u64));
+    group.bench_function(BenchmarkId::from_parameter("ours"), |bencher| {
+        let mut transcoder = Transcoder::new(EventSchema::DESCRIPTORS, ENVELOPE).unwrap();
+        let mut text = String::new();
+        bencher.iter(|| {
+            text.clear();
+            bodies.iter().for_each(|body| transcoder.push_json(body, &mut text).unwrap());
+            text.len()
+        });
+    });
+    group.bench_function(BenchmarkId::from_parameter("prost-reflect"), |bencher| {
+        let pool = DescriptorPool::decode(EventSchema::DESCRIPTORS).unwrap();
+        let envelope = pool.get_message_by_name(ENVELOPE).unwrap();
+        let mut text = Vec::new();
+        bencher.iter(|| {
+            text.clear();
+            for body in &bodies {
+                let event = DynamicMessage::decode(envelope.clone(), body.as_slice()).unwrap();
+                serde_json::to_writer(&mut text, &event).unwrap();
+            }
+            text.len()
+        });
+    });
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(30);
+    targets = validate, columns, json
+}
+criterion_main!(benches);

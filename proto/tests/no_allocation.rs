@@ -1,0 +1,50 @@
+//! Once warm, no message is worth an allocation: the memory of one is used for the next.
+
+#![allow(clippy::unwrap_used)]
+
+use allocation_counter::{AllocationInfo, measure};
+use warehouse_sink_proto::generate::{Generator, GeneratorOptions};
+use warehouse_sink_proto::protobuf::Transcoder;
+use warehouse_sink_proto::{COLUMNS, ColumnOptions, Columns, Decoder, EventSchema};
+
+const EVENTS: usize = 10_000;
+
+fn bodies() -> Vec<Vec<u8>> {
+    Generator::new(GeneratorOptions::default()).take(EVENTS).map(|made| made.body).collect()
+}
+
+/// What the second pass over all events allocates.
+fn second_pass(mut pass: impl FnMut()) -> AllocationInfo {
+    let first = measure(&mut pass);
+    assert!(first.count_total > 0, "allocations are not counted");
+    measure(&mut pass)
+}
+
+#[test]
+fn a_warm_decoder_does_not_allocate() {
+    let (bodies, mut decoder) = (bodies(), Decoder::new(&EventSchema::built_in().unwrap()));
+    let second = second_pass(|| bodies.iter().for_each(|body| drop(decoder.decode(body).unwrap())));
+    assert_eq!(second.count_total, 0, "{second:?}");
+}
+
+#[test]
+fn a_warm_transcoder_does_not_allocate() {
+    let mut transcoder = Transcoder::new(EventSchema::DESCRIPTORS, "causality.v1.EventEnvelope").unwrap();
+    let (bodies, mut text) = (bodies(), String::new());
+    let second = second_pass(|| {
+        text.clear();
+        bodies.iter().for_each(|body| transcoder.push_json(body, &mut text).unwrap());
+    });
+    assert_eq!(second.count_total, 0, "{second:?}");
+}
+
+/// The buffers of the columns double as they grow: that makes a few allocations to a column, and none to a row.
+#[test]
+fn columns_allocate_by_their_number_and_not_by_that_of_their_rows() {
+    let (bodies, schema) = (bodies(), EventSchema::built_in().unwrap());
+    let mut columns = Columns::new(&schema, ColumnOptions::default(), EVENTS);
+    let pushed = measure(|| bodies.iter().for_each(|body| columns.push(body, 1, 1).unwrap()));
+    let most = COLUMNS.len() as u64 * 16;
+    assert!(pushed.count_total <= most, "{} allocations for {EVENTS} rows", pushed.count_total);
+    assert_eq!(columns.finish().unwrap().num_rows(), EVENTS);
+}
