@@ -13,7 +13,7 @@ use crate::metrics::Metrics;
 use crate::ports::free_ports;
 use crate::process::{Process, Signal};
 use crate::settings::Settings;
-use crate::wait::wait_for;
+use crate::wait::{wait_for, wait_until};
 
 /// A running `warehouse-sink run`. Dropping it kills it (SIGKILL).
 #[derive(Debug)]
@@ -127,11 +127,15 @@ impl Sink {
 
     /// Asks it to stop (SIGTERM) and returns its exit code; `None` when a signal ended it.
     ///
+    /// It asks once the program answers over HTTP: before it has taken the signals over, the first moment of its life, SIGTERM
+    /// ends it as it ends any program.
+    ///
     /// # Panics
     ///
-    /// When it still runs at the deadline.
+    /// When it doesn't answer by the deadline, or still runs then.
     #[track_caller]
     pub fn stop(&mut self, deadline: Duration) -> Option<i32> {
+        wait_until(deadline, "the sink to answer", || self.ready().is_some() || self.exited().is_some());
         self.signal(Signal::Terminate);
         self.wait_exit(deadline).code()
     }
