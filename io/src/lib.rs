@@ -11,7 +11,8 @@
 //! `tokio` is `madsim-tokio`, which is tokio itself in an ordinary build. JetStream and OpenDAL are left out of the
 //! simulator's build.
 //!
-//! **Architecture Invariant:** nothing is global or static; several pipelines can run in one process.
+//! **Architecture Invariant:** nothing is global or static; several pipelines can run in one process. (The choice of
+//! cryptography is rustls' own global, and the same for all.)
 
 pub mod driver;
 pub mod encode;
@@ -22,3 +23,5 @@ pub mod payload;
 pub mod publish;
 pub mod source;
 pub mod store;
+#[cfg(not(madsim))]
+mod tls;

@@ -21,6 +21,7 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A client with connections of its own, shared by all attempts of one store.
 pub(super) fn client() -> Result<ReqwestTransport, reqwest::Error> {
+    crate::tls::use_ring();
     let client =
         reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(POOL_IDLE_TIMEOUT).build()?;
     Ok(ReqwestTransport::new(client))
