@@ -16,13 +16,16 @@
 
 #![allow(clippy::panic, reason = "a harness reports by panicking, as assertions do")]
 
+mod certificates;
 mod check;
+mod cluster;
 mod disk;
 mod envelope;
 pub mod http;
 mod metrics;
 mod nats;
 mod nats_client;
+mod operator;
 mod ports;
 mod process;
 mod progress;
@@ -35,12 +38,15 @@ mod tools;
 pub mod verify;
 mod wait;
 
+pub use certificates::{Authority, Certificate};
 pub use check::{Ended, check};
+pub use cluster::NatsCluster;
 pub use disk::SmallDisk;
 pub use envelope::envelope;
 pub use metrics::Metrics;
 pub use nats::{ConsumerState, NatsServer, StreamState};
 pub use nats_client::NatsClient;
+pub use operator::{Operator, user_nkey};
 pub use ports::free_ports;
 pub use process::{Process, Signal};
 pub use proxy::{Direction, Flow, Proxy};

@@ -1,7 +1,7 @@
 //! A real nats-server with JetStream.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::nats_client::NatsClient;
 use crate::ports::free_ports;
 use crate::process::{Process, Signal};
 use crate::tools::tool;
-use crate::wait::wait_for;
+use crate::wait::{wait_for, wait_until};
 
 /// A server with a large store recovers it before it answers.
 const START: Duration = Duration::from_secs(30);
@@ -77,31 +77,78 @@ impl NatsServer {
     #[must_use]
     #[track_caller]
     pub fn with_config(more: &str) -> Self {
-        let [port] = free_ports();
-        let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary folder: {error}"));
-        let config = format!(
-            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {:?} }}\n{more}\n",
-            folder.path().join("store")
-        );
-        let mut server = Self { folder, port, process: None };
-        fs::write(server.folder.path().join("nats.conf"), config)
-            .unwrap_or_else(|error| panic!("cannot write the server's configuration: {error}"));
+        let mut server = Self::prepare(more);
         server.start_again();
         server
+    }
+
+    /// A server that is configured and not started.
+    #[track_caller]
+    pub(crate) fn prepare(more: &str) -> Self {
+        let [port] = free_ports();
+        let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary folder: {error}"));
+        let server = Self { folder, port, process: None };
+        server.configure(more);
+        server
+    }
+
+    /// Of a key that is there twice, the server takes the last.
+    #[track_caller]
+    fn configure(&self, more: &str) {
+        let (port, store) = (self.port, self.folder.path().join("store"));
+        let config = format!("listen: \"127.0.0.1:{port}\"\nstore_dir: {store:?}\njetstream: enabled\n{more}\n");
+        fs::write(self.folder.path().join("nats.conf"), config)
+            .unwrap_or_else(|error| panic!("cannot write the server's configuration: {error}"));
     }
 
     /// Starts the server on the same port and the same store, after [`Self::stop`] or [`Self::kill`].
     #[track_caller]
     pub fn start_again(&mut self) {
+        self.launch();
+        self.wait_answers();
+    }
+
+    /// Starts the server over with these lines in its configuration instead of those before, on the same port and the same store.
+    /// It may have a demand that nobody has met yet: all that is waited for is that it listens.
+    #[track_caller]
+    pub fn restart_with(&mut self, more: &str) {
+        self.stop();
+        self.configure(more);
+        self.launch();
+        let address = self.address();
+        wait_for(START, "nats-server to listen", || {
+            self.running();
+            TcpStream::connect(address).map_err(|error| error.to_string())
+        });
+    }
+
+    /// Has the running server take up these lines of configuration instead of those before. It cuts off who may not be connected
+    /// any more.
+    ///
+    /// # Panics
+    ///
+    /// When it doesn't take them up.
+    #[track_caller]
+    pub fn reload_with(&mut self, more: &str) {
+        let reloads = |server: &Self| server.log().matches("Reloaded server configuration").count();
+        let before = reloads(self);
+        self.configure(more);
+        self.signal(Signal::Hangup);
+        wait_until(START, "nats-server to reload its configuration", || reloads(self) > before);
+    }
+
+    #[track_caller]
+    pub(crate) fn launch(&mut self) {
         let mut command = Command::new(tool("nats-server"));
         command.arg("-c").arg(self.folder.path().join("nats.conf"));
-        let process =
-            self.process.insert(Process::start("nats-server", &mut command, &self.folder.path().join("nats.log")));
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        self.process = Some(Process::start("nats-server", &mut command, &self.folder.path().join("nats.log")));
+    }
+
+    #[track_caller]
+    pub(crate) fn wait_answers(&mut self) {
+        let address = self.address();
         wait_for(START, "nats-server to answer", || {
-            if let Some(status) = process.exited() {
-                panic!("nats-server ended with {status}: {}", process.log());
-            }
+            self.running();
             let mut client = NatsClient::connect(address).map_err(|error| error.to_string())?;
             client.jetstream("INFO", &Value::Null).map_err(|error| error.to_string())
         });
@@ -111,6 +158,14 @@ impl NatsServer {
     #[must_use]
     pub fn store(&self) -> PathBuf {
         self.folder.path().join("store")
+    }
+
+    #[track_caller]
+    fn running(&mut self) {
+        let Some(process) = &mut self.process else { panic!("nats-server was not started") };
+        if let Some(status) = process.exited() {
+            panic!("nats-server ended with {status}: {}", process.log());
+        }
     }
 
     /// The server's address.

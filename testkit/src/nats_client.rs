@@ -36,6 +36,15 @@ impl NatsClient {
         Ok(client)
     }
 
+    /// How long an answer is waited for from now on, instead of ten seconds.
+    ///
+    /// # Errors
+    ///
+    /// When it is no time at all.
+    pub fn set_patience(&mut self, patience: Duration) -> io::Result<()> {
+        self.writer.set_read_timeout(Some(patience))
+    }
+
     /// Calls JetStream's API, for example `STREAM.INFO.CAUSALITY_EVENTS`, and returns its answer.
     ///
     /// # Errors

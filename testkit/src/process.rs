@@ -11,6 +11,8 @@ use crate::wait::wait_for;
 /// What can be sent to a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
+    /// SIGHUP: a server reads its configuration again.
+    Hangup,
     /// SIGINT, as by ctrl-C.
     Interrupt,
     /// SIGTERM: the request to stop.
@@ -26,6 +28,7 @@ pub enum Signal {
 impl From<Signal> for rustix::process::Signal {
     fn from(signal: Signal) -> Self {
         match signal {
+            Signal::Hangup => Self::HUP,
             Signal::Interrupt => Self::INT,
             Signal::Terminate => Self::TERM,
             Signal::Kill => Self::KILL,

@@ -42,6 +42,15 @@ impl Settings {
         self
     }
 
+    /// Leaves out one key.
+    #[must_use]
+    pub fn unset(mut self, section: &str, key: &str) -> Self {
+        if let Some(keys) = self.sections.get_mut(section) {
+            keys.remove(key);
+        }
+        self
+    }
+
     /// The file's text. JSON's strings, numbers, booleans and lists are TOML's as well.
     #[must_use]
     pub fn to_toml(&self) -> String {
