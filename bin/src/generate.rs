@@ -9,11 +9,12 @@ use warehouse_sink_io::publish::{PublishError, PublishOptions, Published, publis
 use warehouse_sink_proto::generate::{Generator, GeneratorOptions, Kind};
 
 use crate::exit::{Exit, complain};
+use crate::settings::NatsUrls;
 
 /// What `generate` is told.
 #[derive(Args, Clone, Debug)]
 pub struct Generate {
-    /// The NATS server; a user and a password can stand in the URL
+    /// The NATS server; a login can stand in the URL: nats://user:password@host, or nats://token@host
     #[arg(long, default_value = "nats://127.0.0.1:4222")]
     url: String,
     /// The stream that must confirm every event
@@ -55,6 +56,11 @@ fn start(text: &str) -> Result<i64, String> {
 
 /// Publishes the messages and says on standard error what became of them.
 pub fn generate(arguments: &Generate) -> Exit {
+    // Not left to clap, which repeats what it refuses: there may be a password in it.
+    let Some(urls) = NatsUrls::parse(&arguments.url) else {
+        complain("--url: expected the URL of a NATS server, such as nats://127.0.0.1:4222");
+        return Exit::Usage;
+    };
     // One thread is enough: the server is what takes the time.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -62,7 +68,7 @@ pub fn generate(arguments: &Generate) -> Exit {
     };
     let mut poison = 0u64;
     let started = Instant::now();
-    match runtime.block_on(run(arguments, &mut poison)) {
+    match runtime.block_on(run(arguments, &urls, &mut poison)) {
         Ok(published) => {
             complain(summary(published, poison, started.elapsed()));
             Exit::Clean
@@ -76,7 +82,7 @@ fn failed(what: &str) -> Exit {
     Exit::Error
 }
 
-async fn run(arguments: &Generate, poison: &mut u64) -> Result<Published, PublishError> {
+async fn run(arguments: &Generate, urls: &NatsUrls, poison: &mut u64) -> Result<Published, PublishError> {
     let generator = Generator::new(GeneratorOptions {
         seed: arguments.seed,
         apps: arguments.apps.clone(),
@@ -85,7 +91,8 @@ async fn run(arguments: &Generate, poison: &mut u64) -> Result<Published, Publis
         poison_every: arguments.poison_every.map(NonZeroU64::get),
     });
     let options = PublishOptions {
-        url: arguments.url.clone(),
+        urls: urls.addresses(),
+        login: urls.login(),
         stream: arguments.stream.clone(),
         create_with_subjects: arguments.create_stream.then(|| vec!["events.>".to_owned()]),
         rate: arguments.rate.map(NonZeroU32::get),

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use metrics::Recorder;
 use tokio::task::{JoinError, spawn_blocking};
@@ -108,20 +107,18 @@ pub async fn run(
     Ok(conclude(&report))
 }
 
-/// How long a server or a stream may be away when the process starts. Replicas and servers that start together find each other;
-/// a wrong URL or stream ends the process with a word. Once it runs, it waits for ever.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Connects and finds the consumer.
+/// Connects and finds the consumer. Replicas and servers that start together find each other; a wrong URL, login or stream ends the
+/// process with a word.
 async fn attach(
     settings: &Settings,
     health: &Health,
     jitter_seed: u64,
 ) -> Result<(NatsSource, Attached), PipelineError> {
-    let source = NatsSource::connect_within(PATIENCE, settings.nats_config(), health.clone(), jitter_seed)
+    let patience = settings.nats.startup_timeout;
+    let source = NatsSource::connect_within(patience, settings.nats_config(), health.clone(), jitter_seed)
         .await
         .map_err(AttachError::from)?;
-    let attached = source.attach_within(PATIENCE, jitter_seed).await?;
+    let attached = source.attach_within(patience, jitter_seed).await?;
     for warning in &attached.warnings {
         tracing::warn!(consumer = settings.nats.consumer.as_str(), "{warning}");
     }

@@ -121,10 +121,11 @@ fn a_server_that_is_not_there_exits_with_1() {
 fn run_says_in_one_line_that_a_server_is_not_there_and_exits_with_1() {
     let mut sink = sink(&["run"]);
     sink.env("NATS_URL", "nats://127.0.0.1:1").env("METRICS_ADDR", "127.0.0.1:0").env("LOG_LEVEL", "error");
+    sink.env("WAREHOUSE_SINK__NATS__STARTUP_TIMEOUT", "500ms");
     let folder = tempfile::tempdir().unwrap();
     sink.env("WAREHOUSE_SINK__STORAGE__SERVICE", "fs").env("WAREHOUSE_SINK__STORAGE__OPTIONS__ROOT", folder.path());
     let (code, _, err) = ended(&mut sink);
     assert_eq!(code, 1, "{err}");
     assert_eq!(err.trim_end().lines().count(), 1, "{err}");
-    assert!(err.contains("could not connect to NATS at nats://127.0.0.1:1") && err.contains("refused"), "{err}");
+    assert!(err.contains("could not connect to NATS: nats://127.0.0.1:1") && err.contains("refused"), "{err}");
 }

@@ -11,7 +11,7 @@ use warehouse_sink::settings::{LogFormat, SECTIONS, Settings};
 #[test]
 fn nothing_at_all_gives_every_default() {
     let settings = parse("", &[]).unwrap();
-    assert_eq!(settings.nats.url.expose(), ["nats://127.0.0.1:4222"]);
+    assert_eq!(settings.nats.url.addresses(), ["nats://127.0.0.1:4222"]);
     assert_eq!(settings.nats.stream.as_str(), "CAUSALITY_EVENTS");
     assert_eq!(settings.nats.consumer.as_str(), "warehouse-sink");
     assert_eq!(settings.nats.filter_subjects.as_slice(), ["events.>"]);
@@ -92,7 +92,7 @@ fn every_key_can_be_set() {
         &[],
     )
     .unwrap();
-    assert_eq!(settings.nats.url.expose(), ["nats://a:4222", "tls://b"]);
+    assert_eq!(settings.nats.url.addresses(), ["nats://a:4222", "tls://b"]);
     assert_eq!(settings.nats.max_ack_pending.unwrap().get(), 65_536);
     assert_eq!(settings.nats.password.unwrap().expose(), "p");
     assert_eq!(settings.batch.max_bytes, ByteSize::kib(1));

@@ -37,6 +37,17 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ),
     ("[nats]\nusername = \"u\"", "nats.username is set without nats.password", "set both or neither"),
     ("[nats]\npassword = \"p\"", "nats.password is set without nats.username", "set both or neither"),
+    ("[nats]\npassword_file = \"p\"", "nats.password_file is set without nats.username", "set both or neither"),
+    (
+        "[nats]\nurl = [\"nats://u:p@a\", \"nats://b\", \"nats://u:q@c\"]",
+        "the URLs of nats.url have different logins, and one counts for all",
+        "keep one",
+    ),
+    (
+        "[nats]\njetstream_domain = \"hub\"\napi_prefix = \"JS.hub.API\"",
+        "nats.jetstream_domain and nats.api_prefix exclude each other",
+        "keep one of them",
+    ),
     ("[nats]\ntls_key_file = \"k\"", "nats.tls_key_file is set without nats.tls_cert_file", "set both or neither"),
     (
         "[nats]\ntoken = \"t\"\nnkey_seed = \"SU\"\ncredentials_file = \"f\"",

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use async_nats::jetstream::context::{ContextBuilder, PublishAckFuture};
 use async_nats::jetstream::{self, Context, stream};
+use async_nats::{AuthError, ConnectOptions};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::source::nats::shown;
+use crate::source::nats::{Login, shown};
 
 /// Publishes that may wait for their confirmation. Enough to hide the way to the server and back; bounded, so that a
 /// stalled server stalls the publisher and memory stays as it is.
@@ -20,8 +21,10 @@ const ACK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Where and how to publish.
 #[derive(Clone, Debug)]
 pub struct PublishOptions {
-    /// The server's URL, with user and password in it if it needs them.
-    pub url: String,
+    /// The servers' URLs, without logins.
+    pub urls: Vec<String>,
+    /// How to log in.
+    pub login: Login,
     /// The stream that has to confirm every message.
     pub stream: String,
     /// The subjects of the stream, if it is to be created when it is missing.
@@ -110,7 +113,7 @@ pub async fn publish(
     messages: impl Iterator<Item = (String, Bytes)>,
     progress: impl FnMut(Published),
 ) -> Result<Published, PublishError> {
-    let context = connect(&options.url).await?;
+    let context = connect(options).await?;
     require_stream(&context, options).await?;
     let mut publisher = Publisher {
         context,
@@ -131,9 +134,19 @@ pub async fn publish(
 }
 
 /// Connects to a server.
-async fn connect(url: &str) -> Result<Context, PublishError> {
-    let connected = async_nats::ConnectOptions::new().name("warehouse-sink generate").connect(url).await;
-    let client = connected.map_err(|source| PublishError::Connect { address: shown(&[url.to_owned()]), source })?;
+async fn connect(options: &PublishOptions) -> Result<Context, PublishError> {
+    crate::tls::use_ring();
+    let login = options.login.clone();
+    let answer = move |nonce: Vec<u8>| {
+        let answer = login.answer(&nonce).map_err(AuthError::new);
+        async move { answer }
+    };
+    let connecting = ConnectOptions::with_auth_callback(answer).name("warehouse-sink generate");
+    let connected = connecting.connect(options.urls.as_slice()).await;
+    let client = connected.map_err(|source| {
+        let address = options.urls.iter().map(|url| shown(url)).collect::<Vec<_>>().join(", ");
+        PublishError::Connect { address, source }
+    })?;
     let context = ContextBuilder::new()
         .timeout(ACK_TIMEOUT)
         .ack_timeout(ACK_TIMEOUT)
@@ -248,7 +261,8 @@ mod tests {
     #[tokio::test]
     async fn an_unreachable_server_is_named_without_its_password() {
         let options = PublishOptions {
-            url: "nats://user:hunter2@127.0.0.1:1".to_owned(),
+            urls: vec!["nats://user:hunter2@127.0.0.1:1".to_owned()],
+            login: Login::default(),
             stream: "S".to_owned(),
             create_with_subjects: None,
             rate: None,

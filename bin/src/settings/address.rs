@@ -2,23 +2,79 @@
 
 use std::fmt;
 
+use percent_encoding::percent_decode_str;
+use warehouse_sink_io::source::nats::{Login, Secret};
+
 use super::value::{Raw, Value};
 
-/// The URLs of NATS servers. A URL may hold a password, so what is printed leaves out all before the host.
+/// The URLs of NATS servers. A URL may hold a login, which is kept apart from it and never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct NatsUrls(Vec<String>);
+pub struct NatsUrls(Vec<NatsUrl>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct NatsUrl {
+    address: String,
+    login: Option<UrlLogin>,
+}
+
+/// What stands before the `@` of a URL: `user:password`, or a token.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum UrlLogin {
+    User(String, String),
+    Token(String),
+}
 
 impl NatsUrls {
-    /// The URLs as they were given, credentials among them.
-    pub fn expose(&self) -> &[String] {
-        &self.0
+    /// The URLs without their logins.
+    pub fn addresses(&self) -> Vec<String> {
+        self.0.iter().map(|url| url.address.clone()).collect()
+    }
+
+    /// The URLs in a text, with commas between them; nothing where there is none, or one that isn't a server's.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::from_raw(&Raw::Plain(text.to_owned()))
+    }
+
+    /// How to log in, by what stands in the URLs.
+    pub fn login(&self) -> Login {
+        match self.logins().first() {
+            None => Login::Anonymous,
+            Some(UrlLogin::Token(token)) => Login::Token(Secret::text("nats.url", token)),
+            Some(UrlLogin::User(name, password)) => {
+                Login::User { name: name.clone(), password: Secret::text("nats.url", password) }
+            }
+        }
+    }
+
+    /// The logins of the URLs, each once.
+    pub(super) fn logins(&self) -> Vec<&UrlLogin> {
+        let mut logins = Vec::new();
+        for login in self.0.iter().filter_map(|url| url.login.as_ref()) {
+            if !logins.contains(&login) {
+                logins.push(login);
+            }
+        }
+        logins
+    }
+}
+
+impl UrlLogin {
+    fn parse(text: &str) -> Self {
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        match text.split_once(':') {
+            Some((user, password)) => UrlLogin::User(decoded(user), decoded(password)),
+            None => UrlLogin::Token(decoded(text)),
+        }
     }
 }
 
 impl fmt::Display for NatsUrls {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown: Vec<String> = self.0.iter().map(|url| without_credentials(url)).collect();
-        formatter.write_str(&shown.join(", "))
+        let shown = self.0.iter().map(|url| match url.login {
+            Some(_) => format!("{} with a login", url.address),
+            None => url.address.clone(),
+        });
+        formatter.write_str(&shown.collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -36,18 +92,20 @@ fn without_credentials(text: &str) -> String {
     }
 }
 
-fn is_nats_url(url: &str) -> bool {
-    let rest = match url.split_once("://") {
-        Some(("nats" | "tls", rest)) => rest,
-        Some(_) => return false,
-        None => url,
+fn nats_url(url: &str) -> Option<NatsUrl> {
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme @ ("nats" | "tls"), rest)) => (scheme, rest),
+        Some(_) => return None,
+        None => ("nats", url),
     };
-    let address = rest.rsplit_once('@').map_or(rest, |(_, address)| address);
+    let (login, address) = match rest.rsplit_once('@') {
+        Some((login, address)) => (Some(login), address),
+        None => (None, rest),
+    };
     let address = address.strip_suffix('/').unwrap_or(address);
-    match split_address(address) {
-        Some((host, port)) => !host.is_empty() && port != Some(0),
-        None => false,
-    }
+    let (host, port) = split_address(address)?;
+    let usable = !host.is_empty() && port != Some(0) && login != Some("");
+    usable.then(|| NatsUrl { address: format!("{scheme}://{address}"), login: login.map(UrlLogin::parse) })
 }
 
 /// The host, without the brackets of an IPv6 address, and the port if there is one.
@@ -70,8 +128,8 @@ impl Value for NatsUrls {
     const EXPECTED: &'static str = "a URL such as \"nats://127.0.0.1:4222\" or \"tls://nats.example.com\", or several";
 
     fn from_raw(raw: &Raw) -> Option<Self> {
-        let urls: Vec<String> = raw.items()?.into_iter().map(|url| url.trim().to_owned()).collect();
-        (!urls.is_empty() && urls.iter().all(|url| is_nats_url(url))).then_some(NatsUrls(urls))
+        let urls: Vec<NatsUrl> = raw.items()?.into_iter().map(|url| nats_url(url.trim())).collect::<Option<_>>()?;
+        (!urls.is_empty()).then_some(NatsUrls(urls))
     }
 
     fn show(raw: &Raw) -> String {
@@ -142,17 +200,34 @@ mod tests {
         ] {
             assert!(plain::<NatsUrls>(right).is_some(), "{right:?}");
         }
-        for wrong in
-            ["", "http://127.0.0.1:4222", "nats://", "nats://a:b", "nats://a:0", "nats://a b", "a,,b", "nats:/a"]
-        {
+        for wrong in [
+            "",
+            "http://127.0.0.1:4222",
+            "nats://",
+            "nats://a:b",
+            "nats://a:0",
+            "nats://a b",
+            "a,,b",
+            "nats:/a",
+            "nats://@a",
+        ] {
             assert!(plain::<NatsUrls>(wrong).is_none(), "{wrong:?}");
         }
     }
 
     #[test]
+    fn a_login_is_taken_out_of_its_url() {
+        let urls: NatsUrls = plain("nats://us%40er:p%2Fw:d@a:4222,tls://us%40er:p%2Fw:d@b,c:1").unwrap();
+        assert_eq!(urls.addresses(), ["nats://a:4222", "tls://b", "nats://c:1"]);
+        assert!(urls.logins() == [&UrlLogin::User("us@er".to_owned(), "p/w:d".to_owned())]);
+        let urls: NatsUrls = plain("s3cret@a,other@b").unwrap();
+        assert!(urls.logins() == [&UrlLogin::Token("s3cret".to_owned()), &UrlLogin::Token("other".to_owned())]);
+    }
+
+    #[test]
     fn a_password_in_a_url_is_never_printed() {
         let urls: NatsUrls = plain("nats://user:hunter2@a:4222,nats://user:hunter2@b").unwrap();
-        assert_eq!(urls.to_string(), "[redacted]@a:4222, [redacted]@b");
+        assert_eq!(urls.to_string(), "nats://a:4222 with a login, nats://b with a login");
         let refused = Raw::Plain("nats:/user:hunter2@a".to_owned());
         let refused = [refused.clone(), Raw::List(vec![refused])];
         for raw in refused {

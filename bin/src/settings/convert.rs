@@ -1,15 +1,16 @@
 //! What is worked out from several settings, and the machine's own configuration.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use warehouse_sink_core::{Backoff, Config};
 use warehouse_sink_io::driver;
 use warehouse_sink_io::encode::EncodeConfig;
-use warehouse_sink_io::source::nats::{Credentials, NatsConfig, Tls};
+use warehouse_sink_io::source::nats::{Api, Login, NatsConfig, Secret as Place, Tls};
 
-use super::keys::Settings;
+use super::keys::{Nats, Settings};
 use super::types::{Prefix, Secret};
 
 /// The shortest ack wait that is derived: shorter ones gain little and make the server impatient with a loaded replica.
@@ -104,19 +105,18 @@ impl Settings {
     /// Where the stream is, and what its consumer is to be like.
     pub fn nats_config(&self) -> NatsConfig {
         let nats = &self.nats;
-        let secret = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
         NatsConfig {
-            urls: nats.url.expose().to_vec(),
-            credentials: Credentials {
-                user_password: nats.username.clone().zip(secret(&nats.password)),
-                token: secret(&nats.token),
-                nkey_seed: secret(&nats.nkey_seed),
-                file: nats.credentials_file.clone(),
-            },
+            urls: nats.url.addresses(),
+            login: login(nats),
             tls: Tls {
                 required: nats.tls_required,
                 ca_file: nats.tls_ca_file.clone(),
                 client: nats.tls_cert_file.clone().zip(nats.tls_key_file.clone()),
+            },
+            api: match (&nats.jetstream_domain, &nats.api_prefix) {
+                (Some(domain), _) => Api::Domain(domain.as_str().to_owned()),
+                (None, Some(prefix)) => Api::Prefix(prefix.as_str().to_owned()),
+                (None, None) => Api::Default,
             },
             stream: nats.stream.as_str().to_owned(),
             consumer: nats.consumer.as_str().to_owned(),
@@ -126,4 +126,29 @@ impl Settings {
             max_messages: self.max_buffered_events() as u64,
         }
     }
+}
+
+/// The one way to log in; that there are not two is a rule.
+fn login(nats: &Nats) -> Login {
+    let password = secret(("nats.password", &nats.password), ("nats.password_file", &nats.password_file));
+    let token = secret(("nats.token", &nats.token), ("nats.token_file", &nats.token_file));
+    let seed = secret(("nats.nkey_seed", &nats.nkey_seed), ("nats.nkey_seed_file", &nats.nkey_seed_file));
+    if let Some((name, password)) = nats.username.clone().zip(password) {
+        Login::User { name, password }
+    } else if let Some(token) = token {
+        Login::Token(token)
+    } else if let Some(seed) = seed {
+        Login::Nkey(seed)
+    } else if let Some(file) = &nats.credentials_file {
+        Login::Credentials(file.clone())
+    } else {
+        nats.url.login()
+    }
+}
+
+type Named<'a, T> = (&'static str, &'a Option<T>);
+
+fn secret(text: Named<'_, Secret>, file: Named<'_, PathBuf>) -> Option<Place> {
+    let from_text = text.1.as_ref().map(|secret| Place::text(text.0, secret.expose()));
+    from_text.or_else(|| file.1.as_ref().map(|path| Place::file(file.0, path)))
 }

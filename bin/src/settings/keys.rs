@@ -12,13 +12,14 @@ use super::address::{ListenAddress, NatsUrls};
 use super::reader::Reader;
 use super::table::Default::{Derived, Unset, Value as Is};
 use super::table::{Key, Section, settings};
-use super::types::{LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subjects};
+use super::types::{LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subject, Subjects};
 use super::value::Value;
 
 settings! {
     /// Where the events come from.
     nats: Nats {
-        /// The servers: one URL, several with commas between them, or an array. `tls://` demands TLS.
+        /// The servers: one URL, several with commas between them, or an array. `tls://` demands TLS. A login, `user:password@` or
+        /// `token@`, counts for all servers.
         url: NatsUrls = Is("nats://127.0.0.1:4222"), legacy "NATS_URL";
         /// The stream that holds the events.
         stream: Name = Is("CAUSALITY_EVENTS"), legacy "NATS_STREAM_NAME";
@@ -36,17 +37,30 @@ settings! {
         /// Messages that the server lets be un-acked over all replicas; no more are delivered beyond it.
         max_ack_pending: Option<NonZeroUsize> =
             Derived("four times `batch.max_buffered_events` and what the fetchers ask for");
-        /// A user name; `password` goes with it.
+        /// How long the server and the stream may be away, or refuse, when the process starts, before it says why and ends. Once it
+        /// runs it waits for ever.
+        startup_timeout: Duration = Is("10s");
+        /// A user name; `password` or `password_file` goes with it.
         username: Option<String> = Unset;
         /// The password of `username`.
         password: Option<Secret> = Unset;
+        /// A file that holds the password.
+        password_file: Option<PathBuf> = Unset;
         /// An authentication token.
         token: Option<Secret> = Unset;
+        /// A file that holds the token.
+        token_file: Option<PathBuf> = Unset;
         /// The seed of an nkey, which begins with `SU`.
         nkey_seed: Option<Secret> = Unset;
+        /// A file that holds the seed.
+        nkey_seed_file: Option<PathBuf> = Unset;
         /// A `.creds` file with a user's JWT and seed.
         credentials_file: Option<PathBuf> = Unset;
-        /// A PEM file with authorities to trust beside the system's.
+        /// The domain of the JetStream that holds the stream, where it is not the server's own: beyond a leaf node.
+        jetstream_domain: Option<Name> = Unset;
+        /// The subject under which the account imports JetStream's API from another account; `$JS.API` without it.
+        api_prefix: Option<Subject> = Unset;
+        /// A PEM file with authorities to trust instead of the system's.
         tls_ca_file: Option<PathBuf> = Unset;
         /// A PEM file with the client's certificate; `tls_key_file` goes with it.
         tls_cert_file: Option<PathBuf> = Unset;
@@ -94,7 +108,8 @@ settings! {
         nak_initial: Duration = Is("5s");
         /// The longest delay of a nak.
         nak_max: Duration = Is("5m");
-        /// The service's own settings, by their OpenDAL names: see [storage options](#storage-options).
+        /// The service's own settings, by their OpenDAL names, each with `_file` after it for a file that holds the value: see
+        /// [storage options](#storage-options).
         options: Options = Unset;
     }
 

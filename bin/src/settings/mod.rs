@@ -5,7 +5,7 @@
 //!                             ├──▶ SECTIONS ──▶ unknown keys and their neighbours, names of variables
 //!                             └──▶ reference() ──▶ docs/configuration.md
 //!
-//!   file.rs ──▶ environment.rs: legacy names, then our own ──▶ Reader ──▶ Settings ──▶ rules.rs
+//!   file.rs ──▶ environment.rs: legacy names, then our own ──▶ Reader ──▶ Settings ──▶ rules.rs ──▶ files.rs
 //! ```
 //!
 //! A later source beats an earlier one. All mistakes are told at once, each in one line that says where it is.
@@ -14,6 +14,7 @@ mod address;
 mod convert;
 mod environment;
 mod file;
+mod files;
 mod keys;
 mod nearest;
 mod problem;
@@ -34,27 +35,36 @@ pub use keys::{
 pub use problem::{Origin, Problem, SettingsError};
 pub use reference::reference;
 pub use table::{Default, Key, Section};
-pub use types::{LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subjects};
+pub use types::{LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subject, Subjects};
 
 use reader::Reader;
 
 impl Settings {
-    /// Reads the file, if there is one, and the variables over it.
+    /// Reads the file, if there is one, the variables over it, and the files that they name.
     ///
     /// # Errors
     ///
-    /// When the file can't be read, and when anything in it or in the environment is not as it should be.
+    /// When a file can't be read, and when anything in it or in the environment is not as it should be.
     pub fn load(
         file: Option<&Path>,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, SettingsError> {
-        let Some(path) = file else { return Self::parse(Path::new(""), "", variables) };
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
-        Self::parse(path, &text, variables)
+        let mut settings = match file {
+            None => Self::parse(Path::new(""), "", variables)?,
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
+                Self::parse(path, &text, variables)?
+            }
+        };
+        match files::read(&mut settings) {
+            unusable if unusable.is_empty() => Ok(settings),
+            unusable => Err(SettingsError::Invalid(unusable)),
+        }
     }
 
-    /// Reads the text of a file and the variables over it. `path` is what messages call the file.
+    /// Reads the text of a file and the variables over it; the files that they name are left alone. `path` is what messages call the
+    /// file.
     ///
     /// # Errors
     ///

@@ -25,6 +25,7 @@ pub fn broken(settings: &Settings) -> Vec<Problem> {
     limits(settings, &mut broken);
     delays(settings, &mut broken);
     credentials(&settings.nats, &mut broken);
+    api(&settings.nats, &mut broken);
     dead_letter(settings, &mut broken);
     broken.into_iter().map(Problem::between).collect()
 }
@@ -100,15 +101,38 @@ fn not_above(low_name: &str, low: Duration, high_name: &str, high: Duration, bro
 
 /// A server takes one way to authenticate; with two it would be chance which counts.
 fn credentials(nats: &Nats, broken: &mut Vec<String>) {
-    both("nats.username", nats.username.is_some(), "nats.password", nats.password.is_some(), broken);
+    let (password, file) = (nats.password.is_some(), nats.password_file.is_some());
+    let name = if file && !password { "nats.password_file" } else { "nats.password" };
+    both("nats.username", nats.username.is_some(), name, password || file, broken);
     both("nats.tls_cert_file", nats.tls_cert_file.is_some(), "nats.tls_key_file", nats.tls_key_file.is_some(), broken);
-    let ways = [
-        ("nats.username", nats.username.is_some()),
-        ("nats.token", nats.token.is_some()),
-        ("nats.nkey_seed", nats.nkey_seed.is_some()),
-        ("nats.credentials_file", nats.credentials_file.is_some()),
-    ];
-    let given: Vec<&str> = ways.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
+    let logins = nats.url.logins().len();
+    one_of(
+        &[
+            ("the login in nats.url", logins > 0),
+            ("nats.username", nats.username.is_some()),
+            ("nats.token", nats.token.is_some()),
+            ("nats.token_file", nats.token_file.is_some()),
+            ("nats.nkey_seed", nats.nkey_seed.is_some()),
+            ("nats.nkey_seed_file", nats.nkey_seed_file.is_some()),
+            ("nats.credentials_file", nats.credentials_file.is_some()),
+        ],
+        broken,
+    );
+    one_of(&[("nats.password", nats.password.is_some()), ("nats.password_file", nats.password_file.is_some())], broken);
+    if logins > 1 {
+        broken.push("the URLs of nats.url have different logins, and one counts for all servers: keep one".to_owned());
+    }
+}
+
+fn api(nats: &Nats, broken: &mut Vec<String>) {
+    one_of(
+        &[("nats.jetstream_domain", nats.jetstream_domain.is_some()), ("nats.api_prefix", nats.api_prefix.is_some())],
+        broken,
+    );
+}
+
+fn one_of(settings: &[(&str, bool)], broken: &mut Vec<String>) {
+    let given: Vec<&str> = settings.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
     if given.len() > 1 {
         broken.push(format!("{} exclude each other: keep one of them", given.join(" and ")));
     }

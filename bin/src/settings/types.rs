@@ -75,6 +75,27 @@ impl Subjects {
     }
 }
 
+/// One subject, without wildcards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject(String);
+
+impl Subject {
+    /// The subject.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Value for Subject {
+    const KIND: &'static str = "subject";
+    const EXPECTED: &'static str = "a subject without wildcards or a dot at its end, such as \"JS.hub.API\"";
+
+    fn from_raw(raw: &Raw) -> Option<Self> {
+        let subject = String::from_raw(raw)?;
+        (is_subject(&subject) && !subject.contains(['*', '>'])).then_some(Subject(subject))
+    }
+}
+
 fn is_subject(subject: &str) -> bool {
     let tokens: Vec<&str> = subject.split('.').collect();
     tokens.iter().enumerate().all(|(position, token)| match *token {
@@ -166,6 +187,11 @@ impl Options {
     /// The settings by their OpenDAL names, secrets among them.
     pub fn expose(&self) -> &BTreeMap<String, String> {
         &self.0
+    }
+
+    /// The settings, to be changed.
+    pub(super) fn expose_mut(&mut self) -> &mut BTreeMap<String, String> {
+        &mut self.0
     }
 }
 
@@ -261,6 +287,20 @@ impl Value for LogFormat {
             "json" => Some(Self::Json),
             "text" => Some(Self::Text),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_has_no_wildcards() {
+        let subject = |text: &str| Subject::from_raw(&Raw::Plain(text.to_owned()));
+        assert_eq!(subject("JS.hub.API").unwrap().as_str(), "JS.hub.API");
+        for wrong in ["", "JS.", "JS.>", "*.API", "a b", "a..b"] {
+            assert_eq!(subject(wrong), None, "{wrong:?}");
         }
     }
 }

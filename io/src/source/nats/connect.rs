@@ -1,47 +1,24 @@
 //! The connection: credentials, encryption, and what becomes of it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, Event};
+use async_nats::{AuthError, Client, ConnectOptions, Event, Server, ServerAddr};
 use tokio::sync::watch;
 use warehouse_sink_core::Backoff;
 
 use super::NatsConfig;
+use super::refusal::explain;
 use crate::health::{Health, Part};
 use crate::source::SourceError;
-
-/// How to log in. What is not given is not used.
-#[derive(Clone, Default)]
-pub struct Credentials {
-    /// User and password.
-    pub user_password: Option<(String, String)>,
-    /// A token.
-    pub token: Option<String>,
-    /// An nkey's seed.
-    pub nkey_seed: Option<String>,
-    /// A `.creds` file, with a JWT and an nkey seed.
-    pub file: Option<PathBuf>,
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Which kinds are there, never what they are.
-        f.debug_struct("Credentials")
-            .field("user_password", &self.user_password.is_some())
-            .field("token", &self.token.is_some())
-            .field("nkey_seed", &self.nkey_seed.is_some())
-            .field("file", &self.file)
-            .finish()
-    }
-}
 
 /// How to encrypt.
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
     /// Whether an unencrypted connection is refused.
     pub required: bool,
-    /// Certificates of authorities that are trusted beside the system's.
+    /// Certificates of authorities that are trusted instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// The client's certificate and its key.
     pub client: Option<(PathBuf, PathBuf)>,
@@ -53,62 +30,108 @@ const RECONNECT: Backoff = Backoff { initial: Duration::from_millis(100), max: D
 /// A connection that is dead without a word is noticed after two of these: sooner than an ack wait of 30 s has passed.
 const PING: Duration = Duration::from_secs(10);
 
-/// Connects once; from then on the connection comes back by itself.
+/// Connects once, to the first server that lets us in; from then on the connection comes back by itself.
+///
+/// The servers are tried one by one: given all of them, the client would stop at the first that refuses the login, and tell of
+/// no other than the last.
 pub(super) async fn connect(
-    config: &NatsConfig,
+    config: &Arc<NatsConfig>,
     health: &Health,
 ) -> Result<(Client, watch::Receiver<()>), SourceError> {
-    let (connected, listener) = watch::channel(());
-    let failed = |error| SourceError::caused_by(format!("could not connect to NATS at {}", shown(&config.urls)), error);
-    let options = options(config).await.map_err(failed)?;
+    crate::tls::use_ring();
+    let mut urls = config.urls.clone();
+    // So that replicas spread over the servers.
+    fastrand::shuffle(&mut urls);
+    let mut refusals = Vec::new();
+    for url in &urls {
+        let (connected, listener) = watch::channel(());
+        match options(config, health, connected).connect(url.as_str()).await {
+            Ok(client) => {
+                make_known(&client, &config.urls).await?;
+                health.set(Part::Connection, Ok(()));
+                return Ok((client, listener));
+            }
+            Err(error) => refusals.push(explain(&shown(url), &error.to_string(), config)),
+        }
+    }
+    refusals.sort();
+    Err(SourceError::new(format!("could not connect to NATS: {}", refusals.join("; "))))
+}
+
+/// Has the client know all servers, beside those that the first has told of.
+async fn make_known(client: &Client, urls: &[String]) -> Result<(), SourceError> {
+    if urls.len() < 2 {
+        return Ok(());
+    }
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+        SourceError::caused_by("could not have the NATS client know all servers of nats.url", error)
+    };
+    let known = client.server_pool().await.map_err(|error| failed(error.into()))?;
+    let mut all: Vec<ServerAddr> = known.into_iter().map(|server| server.addr).collect();
+    for url in urls {
+        let address = url.parse().map_err(|error: std::io::Error| failed(error.into()))?;
+        if !all.contains(&address) {
+            all.push(address);
+        }
+    }
+    client.set_server_pool(all.as_slice()).await.map_err(|error| failed(error.into()))
+}
+
+/// A URL without the user and the password that may stand in it.
+pub(crate) fn shown(url: &str) -> String {
+    match url.parse::<ServerAddr>() {
+        Ok(address) => shown_address(&address),
+        Err(_) => "(not a URL)".to_owned(),
+    }
+}
+
+fn shown_address(address: &ServerAddr) -> String {
+    format!("{}://{}:{}", address.scheme(), address.host(), address.port())
+}
+
+fn options(config: &Arc<NatsConfig>, health: &Health, connected: watch::Sender<()>) -> ConnectOptions {
+    let login = config.login.clone();
     let reporter = health.clone();
-    let options = options.event_callback(move |event| {
+    let (config_of_pool, health_of_pool) = (config.clone(), health.clone());
+    let mut options = ConnectOptions::with_auth_callback(move |nonce| {
+        let answer = login.answer(&nonce).map_err(AuthError::new);
+        async move { answer }
+    })
+    .name(format!("warehouse-sink {}", config.consumer))
+    .max_reconnects(None)
+    .ping_interval(PING)
+    .reconnect_delay_callback(|attempts| RECONNECT.delay(attempts as u64, fastrand::u64(..)))
+    .reconnect_to_server_callback(move |servers, _| {
+        // It is asked before each attempt, and is the one place where the client tells why the one before has failed.
+        if let Some(reason) = reason(&servers, &config_of_pool) {
+            health_of_pool.set(Part::Connection, Err(reason));
+        }
+        async { None }
+    })
+    .event_callback(move |event| {
         let (health, connected) = (reporter.clone(), connected.clone());
         async move { note(event, &health, &connected) }
-    });
-    let client = options.connect(config.urls.as_slice()).await.map_err(|error| failed(Box::new(error) as _))?;
-    health.set(Part::Connection, Ok(()));
-    Ok((client, listener))
-}
-
-/// The URLs without the user and the password that may stand in them.
-pub(crate) fn shown(urls: &[String]) -> String {
-    let without_login = |url: &String| match url.parse::<async_nats::ServerAddr>() {
-        Ok(address) => format!("{}://{}:{}", address.scheme(), address.host(), address.port()),
-        Err(_) => "(not a URL)".to_owned(),
-    };
-    urls.iter().map(without_login).collect::<Vec<_>>().join(", ")
-}
-
-async fn options(config: &NatsConfig) -> Result<ConnectOptions, Box<dyn std::error::Error + Send + Sync>> {
-    let mut options = ConnectOptions::new()
-        .name(format!("warehouse-sink {}", config.consumer))
-        .max_reconnects(None)
-        .ping_interval(PING)
-        .reconnect_delay_callback(|attempts| RECONNECT.delay(attempts as u64, fastrand::u64(..)));
-    let Credentials { user_password, token, nkey_seed, file } = &config.credentials;
-    if let Some((user, password)) = user_password {
-        options = options.user_and_password(user.clone(), password.clone());
-    }
-    if let Some(token) = token {
-        options = options.token(token.clone());
-    }
-    if let Some(seed) = nkey_seed {
-        options = options.nkey(seed.clone());
-    }
-    if let Some(file) = file {
-        let context = |error| SourceError::caused_by(format!("the credentials file {}", file.display()), error);
-        options = options.credentials_file(file).await.map_err(context)?;
-    }
-    let Tls { required, ca_file, client } = &config.tls;
-    options = options.require_tls(*required);
-    if let Some(file) = ca_file {
+    })
+    .require_tls(config.tls.required);
+    if let Some(file) = &config.tls.ca_file {
         options = options.add_root_certificates(file.clone());
     }
-    if let Some((certificate, key)) = client {
+    if let Some((certificate, key)) = &config.tls.client {
         options = options.add_client_certificate(certificate.clone(), key.clone());
     }
-    Ok(options)
+    options
+}
+
+/// Why there is no connection: what each server that was tried said last. None before the first failure.
+fn reason(servers: &[Server], config: &NatsConfig) -> Option<String> {
+    let failed = servers.iter().filter_map(|server| {
+        let error = server.last_error.as_deref()?;
+        Some(explain(&shown_address(&server.addr), error, config))
+    });
+    let mut failed: Vec<String> = failed.collect();
+    // The pool is in no particular order; the same reason in another order is no news.
+    failed.sort();
+    (!failed.is_empty()).then(|| format!("reconnecting: {}", failed.join("; ")))
 }
 
 fn note(event: Event, health: &Health, connected: &watch::Sender<()>) {
@@ -132,8 +155,8 @@ mod tests {
 
     #[test]
     fn urls_are_shown_without_their_login() {
-        let urls = ["nats://user:hunter2@host:4222", "tls://token@other", "host:4223"].map(str::to_owned);
-        assert_eq!(shown(&urls), "nats://host:4222, tls://other:4222, nats://host:4223");
-        assert_eq!(shown(&["nats://user:hunter2@".to_owned()]), "(not a URL)");
+        let urls = ["nats://user:hunter2@host:4222", "tls://token@other", "host:4223", "nats://user:hunter2@"];
+        let shown = urls.map(shown);
+        assert_eq!(shown, ["nats://host:4222", "tls://other:4222", "nats://host:4223", "(not a URL)"]);
     }
 }

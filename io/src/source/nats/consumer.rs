@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, Info, pull};
-use async_nats::jetstream::context::ConsumerInfoErrorKind;
+use async_nats::jetstream::context::{ConsumerInfoErrorKind, GetStreamError, RequestError, RequestErrorKind};
 use async_nats::jetstream::stream::{ConsumerCreateStrictErrorKind, Stream};
 
 use super::review::{effective_ack_wait, review};
@@ -123,9 +123,11 @@ impl Inner {
     }
 
     async fn stream(&self) -> Result<Stream, SourceError> {
-        let stream = self.jetstream.get_stream(&self.config.stream).await;
-        stream
-            .map_err(|error| SourceError::caused_by(format!("could not find the stream {}", self.config.stream), error))
+        let NatsConfig { stream: name, api, .. } = &*self.config;
+        self.jetstream.get_stream(name).await.map_err(|error| {
+            let hint = if is_unheard(&error) { api.unheard() } else { String::new() };
+            SourceError::caused_by(format!("could not find the stream {name}{hint}"), error)
+        })
     }
 
     async fn find(&self, stream: &Stream) -> Result<Option<Info>, SourceError> {
@@ -194,9 +196,15 @@ impl Inner {
     }
 
     fn failed(&self, what: &str, error: impl std::error::Error + Send + Sync + 'static) -> SourceError {
-        let NatsConfig { stream, consumer, .. } = &self.config;
+        let NatsConfig { stream, consumer, .. } = &*self.config;
         SourceError::caused_by(format!("could not {what} the consumer {consumer} of stream {stream}"), error)
     }
+}
+
+/// Whether nobody listens where the request was sent.
+fn is_unheard(error: &GetStreamError) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<RequestError>());
+    cause.is_some_and(|cause| cause.kind() == RequestErrorKind::NoResponders)
 }
 
 fn created(stream: &Stream) -> i128 {

@@ -1,15 +1,21 @@
 //! JetStream as a source of deliveries.
 //!
-//! - `connect`: the connection, its credentials, and what becomes of it
+//! - `api`: where JetStream's API is
+//! - `connect`: the connection and what becomes of it
+//! - `login`: users, tokens, nkeys and credentials files
+//! - `refusal`: what a failed connection means, in words
 //! - `consumer`: the durable consumer: found, reviewed, created when it is missing
 //! - `review`: which settings of a consumer are refused or warned of, and why
 //! - `pull`: a pull request and its answers
 //! - `message`: a delivered message, and what its reply subject tells
 
+mod api;
 mod connect;
 mod consumer;
+mod login;
 mod message;
 mod pull;
+mod refusal;
 mod review;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,19 +36,23 @@ use consumer::{Attachment, Floor};
 use message::NatsMessage;
 use pull::NatsPull;
 
+pub use api::Api;
+pub use connect::Tls;
 pub(crate) use connect::shown;
-pub use connect::{Credentials, Tls};
 pub use consumer::AttachError;
+pub use login::{Login, LoginError, Secret, read_secret};
 
-/// Where the stream is, and what its consumer is to be like. It has no Debug: the URLs may hold a password.
-#[derive(Clone)]
+/// Where the stream is, and what its consumer is to be like.
+#[derive(Clone, Debug)]
 pub struct NatsConfig {
-    /// The servers' URLs; the first that answers is used.
+    /// The servers' URLs, without logins: the client would print those at debug level. The first that lets us in is used.
     pub urls: Vec<String>,
-    /// How to log in.
-    pub credentials: Credentials,
+    /// How to log in, at whichever server.
+    pub login: Login,
     /// How to encrypt.
     pub tls: Tls,
+    /// Where JetStream's API is.
+    pub api: Api,
     /// The stream's name.
     pub stream: String,
     /// The durable consumer's name.
@@ -75,7 +85,7 @@ pub struct NatsSource {
 }
 
 struct Inner {
-    config: NatsConfig,
+    config: Arc<NatsConfig>,
     client: Client,
     jetstream: Context,
     /// Wakes at each connection, some time after it was made: `Inner::connection` says which one it is.
@@ -106,8 +116,9 @@ impl NatsSource {
     ///
     /// No server could be reached, or it refused the credentials.
     pub async fn connect(config: NatsConfig, health: Health) -> Result<Self, SourceError> {
+        let config = Arc::new(config);
         let (client, connected) = connect::connect(&config, &health).await?;
-        let jetstream = async_nats::jetstream::new(client.clone());
+        let jetstream = async_nats::jetstream::with_prefix(client.clone(), &config.api.prefix());
         let inner = Inner {
             config,
             client,
@@ -243,7 +254,8 @@ impl Source for NatsSource {
     async fn flush(&self) -> Result<(), SourceError> {
         // An answer to anything shows that the server has read all that was sent before it on this connection. The client's own
         // flush waits for the socket alone.
-        let subject = format!("$JS.API.CONSUMER.INFO.{}.{}", self.inner.config.stream, self.inner.config.consumer);
+        let NatsConfig { api, stream, consumer, .. } = &*self.inner.config;
+        let subject = format!("{}.CONSUMER.INFO.{stream}.{consumer}", api.prefix());
         let answer = self.inner.client.request(subject, Bytes::new()).await;
         answer.map(drop).map_err(|error| SourceError::caused_by("the NATS server did not answer", error))
     }
@@ -259,7 +271,7 @@ impl std::fmt::Debug for NatsSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let config = &self.inner.config;
         f.debug_struct("NatsSource")
-            .field("urls", &shown(&config.urls))
+            .field("urls", &config.urls)
             .field("stream", &config.stream)
             .field("consumer", &config.consumer)
             .finish_non_exhaustive()

@@ -19,9 +19,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use warehouse_sink_core::Capacity;
 
-use super::Inner;
 use super::consumer::Limits;
 use super::message::NatsMessage;
+use super::{Inner, NatsConfig};
 use crate::source::{Pull, SourceError};
 
 /// How long an unanswered request stays with the server, and so the longest that a stop waits for it. An idle fetcher costs
@@ -78,7 +78,8 @@ impl NatsPull {
         let expires = EXPIRES.min(limits.expires);
         let request = Request { batch, max_bytes: limit.bytes.min(limits.bytes), expires: expires.as_nanos() as u64 };
         let body = serde_json::to_vec(&request).map_err(failed)?;
-        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", inner.config.stream, inner.config.consumer);
+        let NatsConfig { api, stream, consumer, .. } = &*inner.config;
+        let subject = format!("{}.CONSUMER.MSG.NEXT.{stream}.{consumer}", api.prefix());
         let inbox = inner.client.new_inbox();
         let answers = inner.client.subscribe(inbox.clone()).await.map_err(failed)?;
         let sent = inner.client.publish_with_reply(subject, inbox, body.into()).await;

@@ -127,14 +127,15 @@ fn list(filters: &BTreeSet<&str>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn wanted() -> NatsConfig {
+    pub(in super::super) fn wanted() -> NatsConfig {
         NatsConfig {
             urls: vec![],
-            credentials: Default::default(),
+            login: Default::default(),
             tls: Default::default(),
+            api: Default::default(),
             stream: "EVENTS".to_owned(),
             consumer: "sink".to_owned(),
             filter_subjects: vec!["events.>".to_owned()],
