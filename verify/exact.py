@@ -33,6 +33,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--allow-duplicates", type=int, default=0, metavar="N", help="rows beyond one per message")
     parser.add_argument("--allow-missing", action="store_true", help="while the sink is still at work")
     parser.add_argument("--expect-count", type=int, metavar="N", help="events that the stream must hold")
+    parser.add_argument(
+        "--confirmed", type=Path, metavar="FILE", help="lines of sequence and id that the publisher saw confirmed"
+    )
     parser.add_argument("--s3-endpoint", help="read the files from this S3 server")
     parser.add_argument("--s3-bucket")
     parser.add_argument("--s3-access-key")
@@ -74,6 +77,17 @@ def repeated_ids(files: stored.Files, expected: dict[int, Expected]) -> int:
     ids = stored.read_pyarrow(files)["id"]
     published = len(expected) - len({row.columns["id"] for row in expected.values()})
     return max(0, len(ids) - len(ids.unique()) - published)
+
+
+def check_confirmed(path: Path, files: stored.Files, faults: Faults) -> dict:
+    """Looks for each event that was confirmed to its publisher, whatever the stream holds now."""
+    confirmed = {(int(sequence), id) for sequence, id in (line.split() for line in path.read_text().splitlines())}
+    table = stored.read_duckdb(files)
+    found = set(zip(table[stored.SEQUENCE].to_pylist(), table["id"].to_pylist(), strict=True))
+    missing = sorted(confirmed - found)
+    if missing:
+        faults.add(f"{len(missing)} confirmed events are not stored, the first as {missing[0]}")
+    return {"events": len(confirmed), "missing": len(missing)}
 
 
 def judge(options: argparse.Namespace, report: dict, faults: Faults) -> None:
@@ -121,6 +135,8 @@ def verify(options: argparse.Namespace, root: Path) -> tuple[dict, Faults]:
         "partitions": len({path.parent for path in files.paths}),
         **check_events(files, expected, faults),
         "repeated_ids": repeated_ids(files, expected),
+        "published_twice": len(expected) - len({row.columns["id"] for row in expected.values()}),
+        "confirmed": check_confirmed(options.confirmed, files, faults) if options.confirmed else None,
         "dead_letter": dead_letter.check(letters, poison, faults),
         "consumer": stream.consumer(options.url, options.stream, options.consumer) if options.consumer else None,
     }
