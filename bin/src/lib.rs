@@ -20,3 +20,4 @@ pub mod recorder;
 pub mod run;
 pub mod settings;
 pub mod signals;
+pub mod umask;
