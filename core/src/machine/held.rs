@@ -1,6 +1,7 @@
 //! The messages that are neither settled nor given back.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::{Delivery, DeliveryId, MessageId, Timestamp};
 
@@ -30,6 +31,14 @@ pub(super) struct HeldMessage {
     pub rivals: Vec<MessageId>,
 }
 
+/// What the end of a row means for its message.
+pub(super) struct RowEnd {
+    /// The message has more rows than this.
+    pub splits: bool,
+    /// The message, let go of, if this was the last of its rows.
+    pub last: Option<HeldMessage>,
+}
+
 impl Held {
     pub fn new() -> Self {
         Held { messages: BTreeMap::new(), bytes: 0 }
@@ -47,12 +56,20 @@ impl Held {
         self.bytes
     }
 
-    pub fn get_mut(&mut self, message: MessageId) -> Option<&mut HeldMessage> {
-        self.messages.get_mut(&message)
+    pub fn contains(&self, message: MessageId) -> bool {
+        self.may_hold(message.stream_sequence) && self.messages.contains_key(&message)
+    }
+
+    /// Whether a message of this sequence can be held. Most that come are newer than all that are, and cost one comparison.
+    fn may_hold(&self, stream_sequence: u64) -> bool {
+        self.messages.last_key_value().is_some_and(|(last, _)| stream_sequence <= last.stream_sequence)
     }
 
     /// Another message of a held one's sequence came: each has to know of the other. Gives those that are held.
     pub fn contest(&mut self, message: MessageId) -> Vec<MessageId> {
+        if !self.may_hold(message.stream_sequence) {
+            return Vec::new();
+        }
         let [first, last] = every_message_of(message.stream_sequence);
         let mut rivals = Vec::new();
         for (other, held) in self.messages.range_mut(first..=last) {
@@ -77,10 +94,18 @@ impl Held {
         self.messages.insert(message, held);
     }
 
-    pub fn remove(&mut self, message: MessageId) -> Option<HeldMessage> {
-        let held = self.messages.remove(&message)?;
-        self.bytes = self.bytes.saturating_sub(held.bytes);
-        Some(held)
+    /// The batch of one of the message's rows has ended. None where the message is not held.
+    pub fn end_row(&mut self, message: MessageId, failed: bool) -> Option<RowEnd> {
+        let Entry::Occupied(mut entry) = self.messages.entry(message) else { return None };
+        let held = entry.get_mut();
+        held.pending_rows = held.pending_rows.saturating_sub(1);
+        held.failed |= failed;
+        let splits = held.splits;
+        let last = (held.pending_rows == 0).then(|| entry.remove());
+        if let Some(held) = &last {
+            self.bytes = self.bytes.saturating_sub(held.bytes);
+        }
+        Some(RowEnd { splits, last })
     }
 
     /// Puts a newer delivery in the place of the one that is held; gives the older one, which is of no more use.

@@ -24,7 +24,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         if let Some(settled) = self.written.get(message) {
             let contested = self.held.shares_sequence(message);
             self.settle_stored(delivery.id, settled.poison, contested);
-        } else if self.held.get_mut(message).is_some() {
+        } else if self.held.contains(message) {
             if let Some(useless) = self.held.redeliver(now, &delivery) {
                 self.forget(useless);
             }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::Machine;
+use super::held::{HeldMessage, RowEnd};
 use super::writes::{Ended, Member};
 use crate::backoff::dice;
 use crate::{BatchId, Command, DeliveryId, MessageId, Outcome, Timestamp};
@@ -32,33 +33,23 @@ impl<P: Clone + Ord, R> Machine<P, R> {
 
     fn row_written(&mut self, batch: BatchId, member: Member) {
         let (message, _) = member;
-        let Some(held) = self.held.get_mut(message) else { return };
-        held.pending_rows -= 1;
-        if held.splits {
+        let Some(RowEnd { splits, last }) = self.held.end_row(message, false) else { return };
+        if splits {
             self.written.insert_row(member);
         }
-        self.settle_if_ended(batch, message);
+        if let Some(held) = last {
+            self.settle_ended(batch, message, held);
+        }
     }
 
     fn row_given_up(&mut self, batch: BatchId, message: MessageId) {
-        let Some(held) = self.held.get_mut(message) else { return };
-        held.pending_rows -= 1;
-        held.failed = true;
-        self.settle_if_ended(batch, message);
+        if let Some(held) = self.held.end_row(message, true).and_then(|end| end.last) {
+            self.settle_ended(batch, message, held);
+        }
     }
 
-    /// Settles the message if this batch held the last of its rows.
-    fn settle_if_ended(&mut self, batch: BatchId, message: MessageId) {
-        if self.held.get_mut(message).is_none_or(|held| held.pending_rows > 0) {
-            return;
-        }
-        let Some(held) = self.held.remove(message) else { return };
-        if !held.failed {
-            self.written.insert(message, held.poison);
-            if !held.rivals.is_empty() {
-                self.held.concede(message);
-            }
-        }
+    /// Settles a message; this batch held the last of its rows.
+    fn settle_ended(&mut self, batch: BatchId, message: MessageId, held: HeldMessage) {
         let delivery = held.delivery;
         if held.failed {
             // One roll for the whole batch: its messages come back together and fill one batch again.
@@ -66,9 +57,13 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             let delay = self.config.nak.delay(held.delivery_count.saturating_sub(1), dice);
             let delay = if self.shutdown.is_some() { Duration::ZERO } else { delay };
             self.commands.push_back(Command::Nak { delivery, delay });
-        } else {
-            self.settle_stored(delivery, held.poison, !held.rivals.is_empty());
+            return;
         }
+        self.written.insert(message, held.poison);
+        if !held.rivals.is_empty() {
+            self.held.concede(message);
+        }
+        self.settle_stored(delivery, held.poison, !held.rivals.is_empty());
     }
 
     /// Settles a delivery of a message that is stored, unless it is contested: another message of its sequence is known and not stored.

@@ -54,6 +54,9 @@ impl Written {
         if self.whole.len() > self.limit {
             self.whole.pop_first();
         }
+        if self.rows.is_empty() {
+            return;
+        }
         let rows = (published(message), 0)..=(published(message), u32::MAX);
         while let Some(row) = self.rows.range(rows.clone()).next().copied() {
             self.rows.remove(&row);

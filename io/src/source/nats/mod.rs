@@ -7,7 +7,8 @@
 //! - `consumer`: the durable consumer: found, reviewed, created when it is missing
 //! - `review`: which settings of a consumer are refused or warned of, and why
 //! - `pull`: a pull request and its answers
-//! - `message`: a delivered message, and what its reply subject tells
+//! - `message`: a delivered message
+//! - `reply`: its reply subject, which both tells which delivery it is and settles it
 
 mod api;
 mod connect;
@@ -16,14 +17,15 @@ mod login;
 mod message;
 mod pull;
 mod refusal;
+mod reply;
 mod review;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_nats::Client;
 use async_nats::jetstream::Context;
-use async_nats::{Client, Subject};
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -35,6 +37,7 @@ use crate::metrics::Metrics;
 use consumer::{Attachment, Floor};
 use message::NatsMessage;
 use pull::NatsPull;
+use reply::{Replies, Reply};
 
 pub use api::Api;
 pub use connect::Tls;
@@ -87,6 +90,7 @@ pub struct NatsSource {
 struct Inner {
     config: Arc<NatsConfig>,
     client: Client,
+    replies: Replies,
     jetstream: Context,
     /// Wakes at each connection, some time after it was made: `Inner::connection` says which one it is.
     connected: watch::Receiver<()>,
@@ -119,8 +123,10 @@ impl NatsSource {
         let config = Arc::new(config);
         let (client, connected) = connect::connect(&config, &health).await?;
         let jetstream = async_nats::jetstream::with_prefix(client.clone(), &config.api.prefix());
+        let replies = Replies::new(&config.stream, &config.consumer);
         let inner = Inner {
             config,
+            replies,
             client,
             jetstream,
             connected,
@@ -219,7 +225,7 @@ impl NatsSource {
 
 impl Source for NatsSource {
     type Message = NatsMessage;
-    type Handle = Subject;
+    type Handle = Reply;
     type Pull = NatsPull;
 
     async fn pull(&self, limit: Capacity) -> Result<NatsPull, SourceError> {
@@ -239,7 +245,7 @@ impl Source for NatsSource {
         NatsPull::send(self.inner.clone(), limit, limits).await
     }
 
-    async fn settle(&self, handle: &Subject, settlement: Settlement) -> Result<(), SourceError> {
+    async fn settle(&self, handle: &Reply, settlement: Settlement) -> Result<(), SourceError> {
         let body = match settlement {
             Settlement::Ack => Bytes::from_static(b"+ACK"),
             Settlement::Nak(delay) if delay.is_zero() => Bytes::from_static(b"-NAK"),
@@ -247,7 +253,7 @@ impl Source for NatsSource {
             Settlement::Term => Bytes::from_static(b"+TERM can't be decoded; stored as a dead letter"),
             Settlement::Progress => Bytes::from_static(b"+WPI"),
         };
-        let sent = self.inner.client.publish(handle.clone(), body).await;
+        let sent = self.inner.client.publish(self.inner.replies.subject(handle), body).await;
         sent.map_err(|error| SourceError::caused_by("could not send a settlement", error))
     }
 

@@ -110,7 +110,9 @@ impl NatsPull {
 
     fn read(&self, message: Message) -> Answer {
         match message.status {
-            None | Some(StatusCode::OK) => NatsMessage::new(message).map_or(Answer::Ignored, Answer::Message),
+            None | Some(StatusCode::OK) => {
+                NatsMessage::new(message, &self.inner.replies).map_or(Answer::Ignored, Answer::Message)
+            }
             Some(StatusCode::IDLE_HEARTBEAT) => Answer::Ignored,
             Some(StatusCode::TIMEOUT | StatusCode::NOT_FOUND) => Answer::End,
             Some(StatusCode::NO_RESPONDERS) => Answer::Cut(SourceError::new(format!(
