@@ -37,3 +37,21 @@ fn partition_columns_in_the_files_agree_with_the_path() {
     assert_eq!(sink.stop(DEADLINE), Some(0));
     verify::exact(&nats, folder.path(), &[]).assert_ok();
 }
+
+/// DuckDB skips a file whose filter says that it lacks the value, and never one that has it.
+#[test]
+fn bloom_filters_are_those_that_duckdb_reads() {
+    let (nats, folder) = (NatsServer::start(), tempfile::tempdir().unwrap());
+    verify::publish_python(&nats, &["--create-stream"]).assert_ok();
+
+    let settings =
+        Settings::new(&nats.url()).local(folder.path()).set("parquet", "bloom_filter_columns", "id,device_id");
+    let mut sink = Sink::start(PROGRAM, &settings);
+    nats.wait_settled(DEADLINE);
+    assert_eq!(sink.stop(DEADLINE), Some(0));
+    verify::exact(&nats, folder.path(), &[]).assert_ok();
+    let events = folder.path().join("events");
+    let found = verify::run("bloom.py", &["--files", events.to_str().unwrap()]);
+    found.assert_ok();
+    assert!(found.number(&["present"]) > 10, "{:#}", found.report);
+}

@@ -79,6 +79,7 @@ fn every_key_can_be_set() {
         compression = "zstd(9)"
         row_group_rows = 7
         partition_columns_in_file = true
+        bloom_filter_columns = ["id"]
         [dead_letter]
         enabled = false
         prefix = "dead"

@@ -35,6 +35,11 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "storage.nak_initial (10m) must not be above storage.nak_max (5m)",
         "lower the one or raise the other",
     ),
+    (
+        "[parquet]\nbloom_filter_columns = [\"id\", \"devce_id\"]",
+        "parquet.bloom_filter_columns: event files have no column \"devce_id\"",
+        "did you mean \"device_id\"?",
+    ),
     ("[nats]\nusername = \"u\"", "nats.username is set without nats.password", "set both or neither"),
     ("[nats]\npassword = \"p\"", "nats.password is set without nats.username", "set both or neither"),
     ("[nats]\npassword_file = \"p\"", "nats.password_file is set without nats.username", "set both or neither"),

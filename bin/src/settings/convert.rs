@@ -11,7 +11,7 @@ use warehouse_sink_io::encode::EncodeConfig;
 use warehouse_sink_io::source::nats::{Api, Login, NatsConfig, Secret as Place, Tls};
 
 use super::keys::{Nats, Settings};
-use super::types::{Prefix, Secret};
+use super::types::{ColumnNames, Prefix, Secret};
 
 /// The shortest ack wait that is derived: shorter ones gain little and make the server impatient with a loaded replica.
 const SHORTEST_DERIVED_ACK_WAIT: Duration = Duration::from_secs(30);
@@ -89,12 +89,18 @@ impl Settings {
         }
     }
 
+    /// The columns that get a bloom filter.
+    pub fn bloom_filter_columns(&self) -> &[String] {
+        self.parquet.bloom_filter_columns.as_ref().map_or(&[], ColumnNames::as_slice)
+    }
+
     /// What files depend on besides their rows.
     pub fn encode_config(&self) -> EncodeConfig {
         EncodeConfig {
             compression: self.parquet.compression,
             row_group_rows: self.parquet.row_group_rows,
             partition_columns_in_file: self.parquet.partition_columns_in_file,
+            bloom_filter_columns: self.bloom_filter_columns().to_vec(),
             stream: self.nats.stream.as_str().to_owned(),
             consumer: self.nats.consumer.as_str().to_owned(),
             prefix: self.storage.prefix.as_str().to_owned(),

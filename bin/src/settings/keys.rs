@@ -12,7 +12,7 @@ use super::address::{ListenAddress, NatsUrls};
 use super::reader::Reader;
 use super::table::Default::{Derived, Unset, Value as Is};
 use super::table::{Key, Section, settings};
-use super::types::{LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subject, Subjects};
+use super::types::{ColumnNames, LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subject, Subjects};
 use super::value::Value;
 
 settings! {
@@ -121,6 +121,8 @@ settings! {
         row_group_rows: NonZeroUsize = Is("1000000");
         /// Write `app_id`, `year`, `month`, `day` and `hour` into the files as well; the path always has them.
         partition_columns_in_file: bool = Is("false");
+        /// Columns that get a bloom filter, with which a reader that looks for one value skips files and row groups that don't have it.
+        bloom_filter_columns: Option<ColumnNames> = Unset;
     }
 
     /// What becomes of messages that can't be decoded.

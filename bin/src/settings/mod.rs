@@ -35,7 +35,7 @@ pub use keys::{
 pub use problem::{Origin, Problem, SettingsError};
 pub use reference::reference;
 pub use table::{Default, Key, Section};
-pub use types::{LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subject, Subjects};
+pub use types::{ColumnNames, LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subject, Subjects};
 
 use reader::Reader;
 

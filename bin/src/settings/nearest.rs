@@ -1,5 +1,7 @@
 //! What somebody may have meant by a name that isn't one.
 
+use warehouse_sink_proto::COLUMNS;
+
 use super::keys::SECTIONS;
 use super::table::{Key, Section, VARIABLE_PREFIX};
 
@@ -26,6 +28,14 @@ pub fn key_hint(section: Option<&Section>, name: &str) -> String {
         (Some(key), _) => format!("did you mean `{}` of [{}]?", key.name, key.section),
         (None, Some(section)) => format!("its keys are {}", join(section.keys.iter().map(|key| key.name))),
         (None, None) => section_hint(name),
+    }
+}
+
+/// The end of a message on a column that event files haven't.
+pub fn column_hint(name: &str) -> String {
+    match best(COLUMNS.iter(), ALIKE, |column| strsim::jaro_winkler(column.name, name)) {
+        Some(column) => format!("did you mean {:?}?", column.name),
+        None => format!("its columns are {}", join(COLUMNS.iter().map(|column| column.name))),
     }
 }
 

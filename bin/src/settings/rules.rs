@@ -4,7 +4,10 @@ use std::fmt::Display;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use warehouse_sink_proto::COLUMNS;
+
 use super::keys::{Nats, Settings};
+use super::nearest::column_hint;
 use super::problem::Problem;
 
 /// The shortest ack wait that progress acks can keep a delivery alive with.
@@ -27,6 +30,7 @@ pub fn broken(settings: &Settings) -> Vec<Problem> {
     credentials(&settings.nats, &mut broken);
     api(&settings.nats, &mut broken);
     dead_letter(settings, &mut broken);
+    columns(settings, &mut broken);
     broken.into_iter().map(Problem::between).collect()
 }
 
@@ -96,6 +100,16 @@ fn not_above(low_name: &str, low: Duration, high_name: &str, high: Duration, bro
         broken.push(format!(
             "{low_name} ({low}) must not be above {high_name} ({high}): lower the one or raise the other"
         ));
+    }
+}
+
+/// A bloom filter for a column that no file has would be asked for in vain.
+fn columns(settings: &Settings, broken: &mut Vec<String>) {
+    for name in settings.bloom_filter_columns() {
+        if !COLUMNS.iter().any(|column| column.name == name) {
+            let hint = column_hint(name);
+            broken.push(format!("parquet.bloom_filter_columns: event files have no column {name:?}; {hint}"));
+        }
     }
 }
 

@@ -116,6 +116,27 @@ impl Value for Subjects {
     }
 }
 
+/// Columns of the event files, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ColumnNames(Vec<String>);
+
+impl ColumnNames {
+    /// The names, as they were given.
+    pub fn as_slice(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl Value for ColumnNames {
+    const KIND: &'static str = "list of columns";
+    const EXPECTED: &'static str = "an array of columns such as [\"id\", \"device_id\"]";
+
+    fn from_raw(raw: &Raw) -> Option<Self> {
+        let names: Vec<String> = raw.items()?.into_iter().map(|item| item.trim().to_owned()).collect();
+        names.iter().all(|name| !name.is_empty()).then_some(ColumnNames(names))
+    }
+}
+
 /// What every key begins with: segments with slashes between them, none at either end; possibly empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prefix(String);

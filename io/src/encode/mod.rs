@@ -68,6 +68,8 @@ pub struct EncodeConfig {
     pub row_group_rows: NonZeroUsize,
     /// Whether app_id, year, month, day and hour are in the file too, and not in its path alone.
     pub partition_columns_in_file: bool,
+    /// The columns of event files that get a bloom filter.
+    pub bloom_filter_columns: Vec<String>,
     /// The stream's name, for the file's metadata.
     pub stream: String,
     /// The consumer's name, for the file's metadata.
@@ -177,7 +179,8 @@ impl Encode for Encoder {
             return Err(EncodeError::Empty);
         }
         let metadata = properties::metadata(&self.config, destination, rows);
-        let properties = self.properties.clone().set_key_value_metadata(Some(metadata)).build();
+        let properties = properties::for_rows(self.properties.clone(), &self.config, rows.len());
+        let properties = properties.set_key_value_metadata(Some(metadata)).build();
         let mut writer = ArrowWriter::try_new(Vec::new(), self.schema(destination), Some(properties))?;
         let mut rest = rows;
         while !rest.is_empty() {

@@ -39,6 +39,9 @@ const RISING_COLUMNS: [&str; 3] = ["nats_stream_sequence", "nats_published_at", 
 /// Columns whose least and greatest value tell a reader nothing.
 const OPAQUE_COLUMNS: [&str; 2] = ["payload_json", "body"];
 
+/// How often a bloom filter may say that a value is there which isn't. It takes about 10 bits for each different value.
+const BLOOM_FILTER_ERRORS: f64 = 0.01;
+
 /// How the files of one destination are written, but for what is known only with the rows.
 pub(super) fn base(config: &EncodeConfig) -> WriterPropertiesBuilder {
     let mut properties = WriterProperties::builder()
@@ -58,6 +61,21 @@ pub(super) fn base(config: &EncodeConfig) -> WriterPropertiesBuilder {
         properties = properties.set_column_statistics_enabled(ColumnPath::from(column), EnabledStatistics::None);
     }
     properties
+}
+
+/// What depends on how many rows a file has: bloom filters are made for that many different values, and folded to what was needed.
+pub(super) fn for_rows(
+    properties: WriterPropertiesBuilder,
+    config: &EncodeConfig,
+    rows: usize,
+) -> WriterPropertiesBuilder {
+    let most = rows.min(config.row_group_rows.get()) as u64;
+    config.bloom_filter_columns.iter().fold(properties, |properties, name| {
+        let column = ColumnPath::from(name.as_str());
+        properties
+            .set_column_bloom_filter_fpp(column.clone(), BLOOM_FILTER_ERRORS)
+            .set_column_bloom_filter_max_ndv(column, most)
+    })
 }
 
 /// What the file says of itself, for auditing and for whoever finds it without its path.

@@ -7,7 +7,9 @@ use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression as Codec, Encoding};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use parquet::file::properties::ReaderProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::serialized_reader::ReadOptionsBuilder;
 use warehouse_sink_core::MessageId;
 use warehouse_sink_proto::generate::{Generator, GeneratorOptions};
 use warehouse_sink_proto::{DeadLetter, Decoder, EventSchema};
@@ -25,6 +27,7 @@ fn encoder(change: impl FnOnce(&mut EncodeConfig)) -> Encoder {
         compression: Compression::Snappy,
         row_group_rows: NonZeroUsize::new(100_000).unwrap(),
         partition_columns_in_file: false,
+        bloom_filter_columns: Vec::new(),
         stream: "EVENTS".to_owned(),
         consumer: "warehouse-sink".to_owned(),
         prefix: "events".to_owned(),
@@ -264,4 +267,30 @@ fn measure_compressions() {
         }
         println!("{setting:8} {bytes:9} bytes {:7.2} ms", best.as_secs_f64() * 1000.0);
     }
+}
+
+#[test]
+fn a_bloom_filter_knows_what_is_in_the_column_and_stays_small() {
+    let (destination, rows) = events(5000);
+    let encoder = encoder(|config| {
+        config.bloom_filter_columns = vec!["id".to_owned()];
+        config.row_group_rows = NonZeroUsize::new(4000).unwrap();
+    });
+    let file = encoder.encode(&destination, &rows).unwrap();
+    let ids = read(&file)["id"].clone();
+    let ids = ids.as_string::<i32>();
+    let properties = ReaderProperties::builder().set_read_bloom_filter(true).build();
+    let options = ReadOptionsBuilder::new().with_reader_properties(properties).build();
+    let reader = SerializedFileReader::new_with_options(file.clone(), options).unwrap();
+    let group = reader.get_row_group(0).unwrap();
+    let with_filter: Vec<_> =
+        (0..group.num_columns()).filter(|at| group.get_column_bloom_filter(*at).is_some()).collect();
+    assert_eq!(with_filter, [0], "the column id alone");
+
+    let filter = group.get_column_bloom_filter(0).unwrap();
+    let found = |range: std::ops::Range<usize>| range.filter(|at| filter.check(&ids.value(*at))).count();
+    assert_eq!(found(0..4000), 4000);
+    assert!(found(4000..5000) < 50, "{} of 1,000 values of the other row group", found(4000..5000));
+    let bytes = metadata(&file).row_group(0).column(0).bloom_filter_length().unwrap();
+    assert!(bytes < 10_000, "{bytes} bytes for 4,000 values");
 }
