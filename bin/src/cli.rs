@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::exit::{Exit, complain};
 use crate::generate::{self, Generate};
+use crate::inspect::Inspect;
 use crate::run;
 use crate::settings::Settings;
 
@@ -35,6 +36,14 @@ enum Command {
     /// Changes nothing that stays.
     #[command(after_help = "Example:\n  warehouse-sink check --config sink.toml")]
     Check(Config),
+    /// List what is stored, and find what is missing or there twice
+    ///
+    /// Reads the footers and the stream sequences of all files, and asks the stream what should be there. Changes nothing.
+    #[command(after_help = "Example:\n  warehouse-sink inspect --config sink.toml\n  \
+        warehouse-sink inspect --config sink.toml --summary --output json\n\n\
+        Exit codes: 0 complete, 1 something is missing, stored twice or unreadable, or an error, 2 bad usage or settings\n\
+        What it judges and what it can't: docs/audit.md")]
+    Inspect(Inspect),
     /// Publish made-up events, to try the sink or to load it
     ///
     /// The same seed gives the same events. Every publish is confirmed by the server before it counts.
@@ -42,8 +51,9 @@ enum Command {
     Generate(Generate),
 }
 
-#[derive(Debug, Args)]
-struct Config {
+/// Where the settings are.
+#[derive(Args, Clone, Debug)]
+pub struct Config {
     /// The settings file; without it, defaults and the environment count
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -66,12 +76,15 @@ impl Cli {
         match self.command {
             Command::Run(config) => with_settings(&config, run::run),
             Command::Check(config) => with_settings(&config, run::check),
+            Command::Inspect(arguments) => {
+                with_settings(&arguments.config, |settings| run::inspect(settings, &arguments))
+            }
             Command::Generate(arguments) => generate::generate(&arguments),
         }
     }
 }
 
-fn with_settings(config: &Config, command: fn(&Settings) -> Exit) -> Exit {
+fn with_settings(config: &Config, command: impl FnOnce(&Settings) -> Exit) -> Exit {
     match Settings::load(config.config.as_deref(), std::env::vars_os()) {
         Ok(settings) => command(&settings),
         Err(error) => {

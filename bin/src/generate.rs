@@ -1,6 +1,5 @@
 //! `generate`: the generator's messages into the publisher, with progress on standard error.
 
-use std::io::{self, IsTerminal, Write};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -9,6 +8,7 @@ use warehouse_sink_io::publish::{PublishError, PublishOptions, Published, publis
 use warehouse_sink_proto::generate::{Generator, GeneratorOptions, Kind};
 
 use crate::exit::{Exit, complain};
+use crate::progress::Progress;
 use crate::settings::NatsUrls;
 
 /// What `generate` is told.
@@ -102,8 +102,9 @@ async fn run(arguments: &Generate, urls: &NatsUrls, poison: &mut u64) -> Result<
         *poison += u64::from(message.kind == Kind::Poison);
         (message.subject, message.body.into())
     });
-    let mut progress = Progress { wanted, terminal: io::stderr().is_terminal(), last: Instant::now() };
-    let published = publish(&options, messages, |so_far| progress.tell(so_far)).await;
+    let mut progress = Progress::new(true);
+    let tell = |so_far: Published| progress.tell(|| format!("{} of {wanted} confirmed", so_far.confirmed));
+    let published = publish(&options, messages, tell).await;
     progress.end();
     published
 }
@@ -120,34 +121,6 @@ fn summary(published: Published, poison: u64, took: Duration) -> String {
         published.last_sequence,
         published.confirmed as f64 / seconds,
     )
-}
-
-/// One line, written over itself on a terminal; elsewhere a line every ten seconds.
-struct Progress {
-    wanted: u64,
-    terminal: bool,
-    last: Instant,
-}
-
-impl Progress {
-    fn tell(&mut self, so_far: Published) {
-        let pause = if self.terminal { Duration::from_millis(100) } else { Duration::from_secs(10) };
-        if self.last.elapsed() < pause {
-            return;
-        }
-        self.last = Instant::now();
-        let (start, end) = if self.terminal { ("\r", "") } else { ("", "\n") };
-        // Progress that can't be shown is no reason to stop.
-        let _ = write!(io::stderr(), "{start}{} of {} confirmed{end}", so_far.confirmed, self.wanted);
-        let _ = io::stderr().flush();
-    }
-
-    fn end(&self) {
-        if self.terminal {
-            // Leaves an empty line for what comes next.
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! ```text
 //!   cli ──▶ settings ──▶ run ───────▶ logging, http (/metrics /health /ready), signals, the pipeline of io
 //!    │                   check ─────▶ the pipeline's connections, tried once
+//!    │                   inspect ───▶ io's audit of what is stored
 //!    └──────────────────▶ generate ─▶ proto's generator into io's publisher
 //! ```
 //!
@@ -13,9 +14,11 @@ pub mod cli;
 pub mod exit;
 pub mod generate;
 pub mod http;
+pub mod inspect;
 pub mod logging;
 pub mod memory;
 pub mod pipeline;
+pub mod progress;
 pub mod recorder;
 pub mod run;
 pub mod settings;

@@ -46,7 +46,7 @@ impl PipelineError {
     pub fn exit(&self) -> Exit {
         match self {
             PipelineError::Machine(_) => Exit::Usage,
-            PipelineError::Store(OpenError::Client(_) | OpenError::Local(_)) => Exit::Error,
+            PipelineError::Store(OpenError::Client(_) | OpenError::Local(_) | OpenError::NoRoot { .. }) => Exit::Error,
             PipelineError::Store(_) => Exit::Usage,
             PipelineError::Schema(_) | PipelineError::Opening(_) | PipelineError::Consumer(_) => Exit::Error,
         }

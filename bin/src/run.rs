@@ -7,6 +7,7 @@ use warehouse_sink_io::health::Health;
 use warehouse_sink_io::source::error_chain;
 
 use crate::exit::{Exit, complain};
+use crate::inspect::{self, Inspect};
 use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::{check, http, logging, pipeline, recorder};
@@ -49,6 +50,11 @@ pub fn run(settings: &Settings) -> Exit {
 /// Tries everything that `run` would need, once. It doesn't log: what it has to say is its output.
 pub fn check(settings: &Settings) -> Exit {
     concluded(in_runtime(check::check(settings)))
+}
+
+/// Audits what is stored. It doesn't log either.
+pub fn inspect(settings: &Settings, arguments: &Inspect) -> Exit {
+    concluded(in_runtime(inspect::inspect(settings, arguments)))
 }
 
 fn in_runtime<T>(work: impl Future<Output = T>) -> Result<T, StartError> {

@@ -30,10 +30,10 @@ fn version_and_help_end_well() {
     assert_eq!((code, out.trim()), (0, concat!("warehouse-sink ", env!("CARGO_PKG_VERSION"))));
     let (code, out, _) = ended(&mut sink(&["--help"]));
     assert_eq!(code, 0);
-    for word in ["run", "check", "generate", "Exit codes", "docs/configuration.md"] {
+    for word in ["run", "check", "inspect", "generate", "Exit codes", "docs/configuration.md"] {
         assert!(out.contains(word), "{word} is not in:\n{out}");
     }
-    for command in ["run", "check", "generate"] {
+    for command in ["run", "check", "inspect", "generate"] {
         let (code, out, _) = ended(&mut sink(&[command, "--help"]));
         assert_eq!(code, 0);
         assert!(out.contains("Example:") && out.contains(&format!("warehouse-sink {command}")), "{out}");
@@ -42,7 +42,7 @@ fn version_and_help_end_well() {
 
 #[test]
 fn bad_usage_exits_with_2() {
-    let cases: [&[&str]; 7] = [
+    let cases: [&[&str]; 11] = [
         &[],
         &["fly"],
         &["run", "--confg", "x"],
@@ -50,6 +50,10 @@ fn bad_usage_exits_with_2() {
         &["generate", "--count", "many"],
         &["generate", "--hours", "0"],
         &["generate", "--start", "yesterday"],
+        &["inspect", "--output", "yaml"],
+        &["inspect", "--stream", "perhaps"],
+        &["inspect", "--partition", "../elsewhere"],
+        &["inspect", "--from", "-1"],
     ];
     for arguments in cases {
         let (code, out, err) = ended(&mut sink(arguments));
@@ -61,7 +65,7 @@ fn bad_usage_exits_with_2() {
 #[test]
 fn bad_settings_are_one_line_and_exit_with_2() {
     let (_folder, path) = file("[nats]\nurl = \"nats://127.0.0.1:1\"\nstrem = \"S\"\n");
-    for command in ["run", "check"] {
+    for command in ["run", "check", "inspect"] {
         let (code, out, err) = ended(&mut sink(&[command, "--config", &path]));
         assert_eq!(code, 2);
         assert_eq!(out, "");

@@ -14,6 +14,8 @@
 //! **Architecture Invariant:** nothing is global or static; several pipelines can run in one process. (The choice of
 //! cryptography is rustls' own global, and the same for all.)
 
+#[cfg(not(madsim))]
+pub mod audit;
 pub mod driver;
 pub mod encode;
 pub mod health;

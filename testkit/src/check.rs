@@ -1,8 +1,10 @@
-//! The built program's `check`.
+//! The built program's commands that end by themselves.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+
+use serde_json::Value;
 
 use crate::settings::Settings;
 
@@ -25,16 +27,40 @@ pub struct Ended {
 #[must_use]
 #[track_caller]
 pub fn check(program: impl AsRef<Path>, settings: &Settings) -> Ended {
+    command(program, settings, &["check"])
+}
+
+/// Runs a command of the program, such as `["inspect", "--strict"]`, with these settings, and waits until it ends.
+///
+/// # Panics
+///
+/// When it can't be started.
+#[must_use]
+#[track_caller]
+pub fn command(program: impl AsRef<Path>, settings: &Settings, arguments: &[&str]) -> Ended {
     let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary folder: {error}"));
     let file = folder.path().join("sink.toml");
     fs::write(&file, settings.to_toml()).unwrap_or_else(|error| panic!("cannot write the settings: {error}"));
     let mut command = Command::new(program.as_ref());
     let Output { status, stdout, stderr } = command
-        .arg("check")
+        .args(arguments)
         .arg("--config")
         .arg(&file)
         .output()
         .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
     let [stdout, stderr] = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     Ended { code: status.code(), stdout, stderr }
+}
+
+impl Ended {
+    /// What it wrote to standard output, as JSON.
+    ///
+    /// # Panics
+    ///
+    /// When it is none.
+    #[must_use]
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("not JSON ({error}): {self:?}"))
+    }
 }

@@ -39,7 +39,7 @@ pub mod verify;
 mod wait;
 
 pub use certificates::{Authority, Certificate};
-pub use check::{Ended, check};
+pub use check::{Ended, check, command};
 pub use cluster::NatsCluster;
 pub use disk::SmallDisk;
 pub use envelope::envelope;

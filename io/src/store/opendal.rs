@@ -1,6 +1,8 @@
 //! The stores of the real world: every service that OpenDAL knows and this build contains.
 //!
 //! ```text
+//! ObjectReader::list, read       for who looks and leaves everything as it is
+//!
 //! ObjectStore::put ──▶ local: prepare ─▶ upload (a task that cleans up) ─▶ local: finish
 //!                                             │
 //!                          transport: records ┘ what became of the closing request
@@ -14,6 +16,7 @@
 mod classify;
 mod local;
 mod probe;
+mod read;
 mod reason;
 mod services;
 mod transport;
@@ -32,6 +35,7 @@ use warehouse_sink_core::Failure;
 
 pub use self::local::LocalError;
 pub use self::probe::ProbeError;
+pub use self::read::{Object, ObjectReader, ReadError};
 pub use self::reason::Reason;
 
 use self::classify::Step;
@@ -99,6 +103,12 @@ pub enum OpenError {
     /// The root directory of the local file system cannot be used.
     #[error(transparent)]
     Local(#[from] LocalError),
+    /// The root directory of the local file system is to be read and is not there.
+    #[error("there is no directory {path} (storage.options.root)")]
+    NoRoot {
+        /// The directory.
+        path: String,
+    },
 }
 
 impl ObjectStore {
@@ -125,14 +135,7 @@ impl ObjectStore {
         options: &BTreeMap<String, String>,
         local: Option<Local>,
     ) -> Result<ObjectStore, OpenError> {
-        let transport = transport::client()?;
-        if options.contains_key(ASSUMED_ROLE) {
-            HttpTransporter::install_default(transport.clone());
-        }
-        let operator = (service.build)(options)
-            .map_err(|error| OpenError::Invalid { service: service.name, source: error.into() })?;
-        let context = operator.base_context().with_http_transport(HttpTransporter::new(transport.clone()));
-        let operator = operator.with_context(context);
+        let (transport, operator) = operator(service, options)?;
         Ok(ObjectStore(Arc::new(Inner { service, operator, transport, local })))
     }
 
@@ -213,6 +216,22 @@ impl Store for ObjectStore {
             Err(StoreError::new(Effect::Unknown, "the attempt broke off").with_source(error))
         })
     }
+}
+
+/// The service with HTTP connections of its own.
+fn operator(
+    service: &'static Service,
+    options: &BTreeMap<String, String>,
+) -> Result<(ReqwestTransport, Operator), OpenError> {
+    let transport = transport::client()?;
+    if options.contains_key(ASSUMED_ROLE) {
+        HttpTransporter::install_default(transport.clone());
+    }
+    let operator =
+        (service.build)(options).map_err(|error| OpenError::Invalid { service: service.name, source: error.into() })?;
+    let context = operator.base_context().with_http_transport(HttpTransporter::new(transport.clone()));
+    let operator = operator.with_context(context);
+    Ok((transport, operator))
 }
 
 /// Refuses a key that would not be stored under its own name, or that leads out of the store's root.

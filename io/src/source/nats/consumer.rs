@@ -122,7 +122,7 @@ impl Inner {
         })
     }
 
-    async fn stream(&self) -> Result<Stream, SourceError> {
+    pub(super) async fn stream(&self) -> Result<Stream, SourceError> {
         let NatsConfig { stream: name, api, .. } = &*self.config;
         self.jetstream.get_stream(name).await.map_err(|error| {
             let hint = if is_unheard(&error) { api.unheard() } else { String::new() };
@@ -130,7 +130,7 @@ impl Inner {
         })
     }
 
-    async fn find(&self, stream: &Stream) -> Result<Option<Info>, SourceError> {
+    pub(super) async fn find(&self, stream: &Stream) -> Result<Option<Info>, SourceError> {
         match stream.consumer_info(&self.config.consumer).await {
             Ok(info) => Ok(Some(info)),
             Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Ok(None),

@@ -9,10 +9,12 @@
 //! - `pull`: a pull request and its answers
 //! - `message`: a delivered message
 //! - `reply`: its reply subject, which both tells which delivery it is and settles it
+//! - `facts`: what an audit asks of stream and consumer
 
 mod api;
 mod connect;
 mod consumer;
+mod facts;
 mod login;
 mod message;
 mod pull;
@@ -43,6 +45,7 @@ pub use api::Api;
 pub use connect::Tls;
 pub(crate) use connect::shown;
 pub use consumer::AttachError;
+pub use facts::{ConsumerFacts, StreamFacts};
 pub use login::{Login, LoginError, Secret, read_secret};
 
 /// Where the stream is, and what its consumer is to be like.

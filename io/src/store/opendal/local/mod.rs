@@ -24,7 +24,7 @@ use self::directories::{Directories, Sync};
 const TEMPORARY: &str = ".warehouse-sink";
 
 /// OpenDAL's name for the option that says where temporary files go.
-const TEMPORARY_OPTION: &str = "atomic_write_dir";
+pub(super) const TEMPORARY_OPTION: &str = "atomic_write_dir";
 
 /// How often the base of the temporary directories is made again when leaving replicas remove it.
 const CLAIM_ATTEMPTS: u32 = 20;

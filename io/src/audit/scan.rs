@@ -1,0 +1,145 @@
+//! What one file holds: its rows by stream sequence, as runs.
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+
+use super::copies::Row;
+use super::file::{FileError, ParquetFile};
+use super::ranges::{Ranges, Span};
+use crate::store::opendal::{Object, ObjectReader};
+
+pub(super) const SEQUENCE: &str = "nats_stream_sequence";
+pub(super) const PUBLISHED_AT: &str = "nats_published_at";
+/// Rows that are decoded at a time.
+const BATCH_ROWS: usize = 8192;
+
+/// A file that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Scan {
+    /// The stream that its rows come from, by its metadata.
+    pub stream: String,
+    pub rows: u64,
+    /// The least and greatest sequence.
+    pub extent: Span,
+    /// The rows of the stream as it is now: consecutive sequences as one run, in the file's order.
+    pub runs: Vec<Span>,
+    /// The rows of an earlier stream of the same name, likewise.
+    pub earlier: Vec<Span>,
+}
+
+/// Reads the footer and the sequences. Rows of the named stream that were published before its begin, in microseconds since the Unix
+/// epoch, are of an earlier one; the times are read only where the footer doesn't tell.
+pub(super) async fn scan(
+    reader: &ObjectReader,
+    object: &Object,
+    begin: Option<(String, i64)>,
+) -> Result<Scan, FileError> {
+    let file = ParquetFile::open(reader, object).await?;
+    let Some(stream) = file.property("warehouse_sink.stream").map(str::to_owned) else {
+        return Err(FileError::Foreign("it does not say that warehouse-sink has written it"));
+    };
+    let begin = begin.and_then(|(named, begin)| (named == stream).then_some(begin));
+    let begin = match (begin, file.extent(PUBLISHED_AT)) {
+        (Some(begin), Some((least, greatest))) if begin <= least || greatest < begin => Times::All(begin <= least),
+        (Some(begin), _) => Times::Each(begin),
+        (None, _) => Times::All(true),
+    };
+    let both = [SEQUENCE, PUBLISHED_AT];
+    let columns = if matches!(begin, Times::Each(_)) { &both[..] } else { &both[..1] };
+    let mut batches = file.batches(columns, BATCH_ROWS)?;
+    let (mut runs, mut earlier, mut rows) = (Runs::default(), Runs::default(), 0u64);
+    while let Some(batch) = batches.next().await? {
+        rows += batch.num_rows() as u64;
+        let sequences = sequences(&batch)?;
+        match begin {
+            Times::All(true) => sequences.for_each(|sequence| runs.push(sequence)),
+            Times::All(false) => sequences.for_each(|sequence| earlier.push(sequence)),
+            Times::Each(begin) => {
+                for (sequence, published_at) in sequences.zip(times(&batch)?) {
+                    if published_at < begin { earlier.push(sequence) } else { runs.push(sequence) }
+                }
+            }
+        }
+    }
+    let extent = both_ends(&runs.0, &earlier.0).ok_or_else(|| FileError::Wrong("it has no rows".to_owned()))?;
+    let scan = Scan { stream, rows, extent, runs: runs.0, earlier: earlier.0 };
+    check(&file, object, &scan)?;
+    Ok(scan)
+}
+
+/// Whether the times have to be looked at, or all rows are of the stream as it is now, or none.
+#[derive(Clone, Copy)]
+enum Times {
+    All(bool),
+    Each(i64),
+}
+
+/// Refuses a file that does not hold what it says of itself.
+fn check(file: &ParquetFile<'_>, object: &Object, scan: &Scan) -> Result<(), FileError> {
+    if scan.rows != file.rows() {
+        return Err(FileError::Wrong(format!("{} rows can be read, and there should be {}", scan.rows, file.rows())));
+    }
+    let number = |key| file.property(key).and_then(|text| text.parse().ok());
+    let said = number("warehouse_sink.first_sequence").zip(number("warehouse_sink.last_sequence"));
+    let Span { first, last } = scan.extent;
+    let said = [said, super::list::sequences_of(&object.key)].into_iter().flatten().find(|said| *said != (first, last));
+    match said {
+        Some((from, to)) => {
+            Err(FileError::Wrong(format!("it should hold sequences {from} to {to}, and holds {first} to {last}")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Reads those rows whose sequences are asked for, with their times.
+pub(super) async fn rows_of(
+    reader: &ObjectReader,
+    object: &Object,
+    number: usize,
+    asked: &Ranges,
+) -> Result<Vec<Row>, FileError> {
+    let file = ParquetFile::open(reader, object).await?;
+    let mut batches = file.batches(&[SEQUENCE, PUBLISHED_AT], BATCH_ROWS)?;
+    let mut rows = Vec::new();
+    while let Some(batch) = batches.next().await? {
+        let times = times(&batch)?;
+        let found = sequences(&batch)?.zip(times).filter(|(sequence, _)| asked.contains(*sequence));
+        rows.extend(found.map(|(sequence, published_at)| Row { sequence, published_at, file: number }));
+    }
+    Ok(rows)
+}
+
+/// Runs in the making.
+#[derive(Default)]
+struct Runs(Vec<Span>);
+
+impl Runs {
+    fn push(&mut self, sequence: u64) {
+        match self.0.last_mut() {
+            Some(run) if run.last.checked_add(1) == Some(sequence) => run.last = sequence,
+            _ => self.0.push(Span::one(sequence)),
+        }
+    }
+}
+
+fn both_ends(one: &[Span], other: &[Span]) -> Option<Span> {
+    let spans = || one.iter().chain(other);
+    let first = spans().map(|span| span.first).min()?;
+    Span::new(first, spans().map(|span| span.last).max()?)
+}
+
+/// A sequence beyond 2^63 is negative in the file.
+pub(super) fn sequences(batch: &RecordBatch) -> Result<impl Iterator<Item = u64> + '_, FileError> {
+    let column = batch.column_by_name(SEQUENCE).and_then(|column| column.as_primitive_opt::<Int64Type>());
+    let column = column.filter(|column| column.null_count() == 0);
+    let column = column.ok_or(FileError::Foreign("it has no column nats_stream_sequence of whole numbers"))?;
+    Ok(column.values().iter().map(|sequence| sequence.cast_unsigned()))
+}
+
+pub(super) fn times(batch: &RecordBatch) -> Result<impl Iterator<Item = i64> + '_, FileError> {
+    let column =
+        batch.column_by_name(PUBLISHED_AT).and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
+    let column = column.filter(|column| column.null_count() == 0);
+    let column = column.ok_or(FileError::Foreign("it has no column nats_published_at of times in microseconds"))?;
+    Ok(column.values().iter().copied())
+}

@@ -1,0 +1,123 @@
+//! What the server says of a stream and its consumer, for who audits what was stored.
+
+use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
+use serde::Serialize;
+
+use super::NatsSource;
+use crate::source::SourceError;
+
+/// A stream, as an audit needs to know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StreamFacts {
+    /// Its name.
+    pub name: String,
+    /// When its life began: microseconds since the Unix epoch. What was published before is of an earlier stream of the same name.
+    /// A mirror has messages that are older than itself: the oldest counts then.
+    pub begin: i64,
+    /// Messages in it.
+    pub messages: u64,
+    /// The sequence of its oldest message; one more than the last when it is empty.
+    pub first_sequence: u64,
+    /// The sequence of its newest message.
+    pub last_sequence: u64,
+    /// Messages that were deleted between the first and the last.
+    pub deleted: u64,
+    /// The sink's consumer, if it is there.
+    pub consumer: Option<ConsumerFacts>,
+}
+
+/// How far the consumer is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConsumerFacts {
+    /// Its name.
+    pub name: String,
+    /// The sequence up to which every message that it is to get is settled.
+    pub ack_floor: u64,
+    /// Messages that are delivered and not settled.
+    pub ack_pending: u64,
+    /// Messages that were not delivered yet.
+    pub pending: u64,
+    /// The subjects that it is limited to; none for all.
+    pub filter_subjects: Vec<String>,
+    /// Whether it was to begin with the stream's first message.
+    pub from_the_beginning: bool,
+}
+
+impl NatsSource {
+    /// How the stream and the consumer are now. Nothing is created or changed.
+    ///
+    /// # Errors
+    ///
+    /// The server could not be asked, or has no such stream.
+    pub async fn facts(&self) -> Result<StreamFacts, SourceError> {
+        let stream = self.inner.stream().await?;
+        let consumer = self.inner.find(&stream).await?.map(|info| {
+            let one = Some(info.config.filter_subject.clone());
+            let filters = one.into_iter().chain(info.config.filter_subjects.iter().cloned());
+            ConsumerFacts {
+                name: info.name.clone(),
+                ack_floor: info.ack_floor.stream_sequence,
+                ack_pending: info.num_ack_pending as u64,
+                pending: info.num_pending,
+                filter_subjects: filters.filter(|filter| !filter.is_empty()).collect(),
+                from_the_beginning: info.config.deliver_policy == DeliverPolicy::All,
+            }
+        });
+        let info = stream.cached_info();
+        let state = &info.state;
+        let micros = |nanos: i128| i64::try_from(nanos.div_euclid(1000)).unwrap_or(i64::MIN);
+        let created = micros(info.created.unix_timestamp_nanos());
+        let oldest = micros(state.first_timestamp.unix_timestamp_nanos());
+        Ok(StreamFacts {
+            name: info.config.name.clone(),
+            begin: if state.messages > 0 { created.min(oldest) } else { created },
+            messages: state.messages,
+            first_sequence: state.first_sequence,
+            last_sequence: state.last_sequence,
+            deleted: state.deleted_count.unwrap_or(0),
+            consumer,
+        })
+    }
+
+    /// The sequences that were deleted between the stream's first and last.
+    ///
+    /// # Errors
+    ///
+    /// The server could not be asked.
+    pub async fn deleted(&self) -> Result<Vec<u64>, SourceError> {
+        let stream = self.handle().await?;
+        let info = stream.info_builder().with_deleted(true).fetch().await;
+        let info =
+            info.map_err(|error| SourceError::caused_by("could not list what was deleted in the stream", error))?;
+        Ok(info.info.state.deleted.unwrap_or_default())
+    }
+
+    /// The first message from a sequence on that has one of these subjects, or any if there are none. None when the stream has no more.
+    ///
+    /// # Errors
+    ///
+    /// The server could not be asked.
+    pub async fn next_at(&self, sequence: u64, subjects: &[String]) -> Result<Option<u64>, SourceError> {
+        let stream = self.handle().await?;
+        let everything = [">".to_owned()];
+        let subjects = if subjects.is_empty() { &everything } else { subjects };
+        let mut next: Option<u64> = None;
+        for subject in subjects {
+            let asked = stream.raw_message_builder().sequence(sequence).next_by_subject(subject.as_str()).send().await;
+            match asked {
+                Ok(message) => next = Some(next.map_or(message.sequence, |next| next.min(message.sequence))),
+                Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {}
+                Err(error) => return Err(SourceError::caused_by("could not look for a message in the stream", error)),
+            }
+        }
+        Ok(next)
+    }
+
+    /// The stream, without asking how it is.
+    async fn handle(&self) -> Result<Stream<()>, SourceError> {
+        let name = &self.inner.config.stream;
+        let stream = self.inner.jetstream.get_stream_no_info(name).await;
+        stream.map_err(|error| SourceError::caused_by(format!("could not use the stream {name}"), error))
+    }
+}
