@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::exit::{Exit, complain};
 use crate::generate::{self, Generate};
 use crate::inspect::Inspect;
+use crate::replay::Replay;
 use crate::run;
 use crate::settings::Settings;
 
@@ -44,6 +45,15 @@ enum Command {
         Exit codes: 0 complete, 1 something is missing, stored twice or unreadable, or an error, 2 bad usage or settings\n\
         What it judges and what it can't: docs/audit.md")]
     Inspect(Inspect),
+    /// Put dead letters back into the stream, once the decoder takes them
+    ///
+    /// Decodes each first, and publishes those that are taken now, byte for byte, to the subject that they came from. Dead letters stay
+    /// where they are; one that the stream has a replay of is not replayed again.
+    #[command(after_help = "Example:\n  warehouse-sink replay --config sink.toml --dry-run\n  \
+        warehouse-sink replay --config sink.toml --reason 'usable time' --since 2026-01-31T12:00:00Z --output json\n\n\
+        Exit codes: 0 all that was to be replayed is in the stream, 1 something is not, or an error, 2 bad usage or settings\n\
+        More: docs/audit.md")]
+    Replay(Replay),
     /// Publish made-up events, to try the sink or to load it
     ///
     /// The same seed gives the same events. Every publish is confirmed by the server before it counts.
@@ -78,6 +88,9 @@ impl Cli {
             Command::Check(config) => with_settings(&config, run::check),
             Command::Inspect(arguments) => {
                 with_settings(&arguments.config, |settings| run::inspect(settings, &arguments))
+            }
+            Command::Replay(arguments) => {
+                with_settings(&arguments.config, |settings| run::replay(settings, &arguments))
             }
             Command::Generate(arguments) => generate::generate(&arguments),
         }

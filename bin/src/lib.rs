@@ -4,6 +4,7 @@
 //!   cli ──▶ settings ──▶ run ───────▶ logging, http (/metrics /health /ready), signals, the pipeline of io
 //!    │                   check ─────▶ the pipeline's connections, tried once
 //!    │                   inspect ───▶ io's audit of what is stored
+//!    │                   replay ────▶ io's replay of dead letters
 //!    └──────────────────▶ generate ─▶ proto's generator into io's publisher
 //! ```
 //!
@@ -20,6 +21,7 @@ pub mod memory;
 pub mod pipeline;
 pub mod progress;
 pub mod recorder;
+pub mod replay;
 pub mod run;
 pub mod settings;
 pub mod signals;

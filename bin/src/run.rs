@@ -8,6 +8,7 @@ use warehouse_sink_io::source::error_chain;
 
 use crate::exit::{Exit, complain};
 use crate::inspect::{self, Inspect};
+use crate::replay::{self, Replay};
 use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::{check, http, logging, pipeline, recorder};
@@ -55,6 +56,11 @@ pub fn check(settings: &Settings) -> Exit {
 /// Audits what is stored. It doesn't log either.
 pub fn inspect(settings: &Settings, arguments: &Inspect) -> Exit {
     concluded(in_runtime(inspect::inspect(settings, arguments)))
+}
+
+/// Puts dead letters back into the stream. It doesn't log either.
+pub fn replay(settings: &Settings, arguments: &Replay) -> Exit {
+    concluded(in_runtime(replay::replay(settings, arguments)))
 }
 
 fn in_runtime<T>(work: impl Future<Output = T>) -> Result<T, StartError> {

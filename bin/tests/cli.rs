@@ -30,10 +30,10 @@ fn version_and_help_end_well() {
     assert_eq!((code, out.trim()), (0, concat!("warehouse-sink ", env!("CARGO_PKG_VERSION"))));
     let (code, out, _) = ended(&mut sink(&["--help"]));
     assert_eq!(code, 0);
-    for word in ["run", "check", "inspect", "generate", "Exit codes", "docs/configuration.md"] {
+    for word in ["run", "check", "inspect", "replay", "generate", "Exit codes", "docs/configuration.md"] {
         assert!(out.contains(word), "{word} is not in:\n{out}");
     }
-    for command in ["run", "check", "inspect", "generate"] {
+    for command in ["run", "check", "inspect", "replay", "generate"] {
         let (code, out, _) = ended(&mut sink(&[command, "--help"]));
         assert_eq!(code, 0);
         assert!(out.contains("Example:") && out.contains(&format!("warehouse-sink {command}")), "{out}");
@@ -42,7 +42,7 @@ fn version_and_help_end_well() {
 
 #[test]
 fn bad_usage_exits_with_2() {
-    let cases: [&[&str]; 11] = [
+    let cases: [&[&str]; 14] = [
         &[],
         &["fly"],
         &["run", "--confg", "x"],
@@ -54,6 +54,9 @@ fn bad_usage_exits_with_2() {
         &["inspect", "--stream", "perhaps"],
         &["inspect", "--partition", "../elsewhere"],
         &["inspect", "--from", "-1"],
+        &["inspect", "--from", "9", "--to", "5"],
+        &["replay", "--sequence", "9-5"],
+        &["replay", "--since", "yesterday"],
     ];
     for arguments in cases {
         let (code, out, err) = ended(&mut sink(arguments));
@@ -65,7 +68,7 @@ fn bad_usage_exits_with_2() {
 #[test]
 fn bad_settings_are_one_line_and_exit_with_2() {
     let (_folder, path) = file("[nats]\nurl = \"nats://127.0.0.1:1\"\nstrem = \"S\"\n");
-    for command in ["run", "check", "inspect"] {
+    for command in ["run", "check", "inspect", "replay"] {
         let (code, out, err) = ended(&mut sink(&[command, "--config", &path]));
         assert_eq!(code, 2);
         assert_eq!(out, "");

@@ -23,6 +23,8 @@ pub mod metrics;
 pub mod payload;
 #[cfg(not(madsim))]
 pub mod publish;
+#[cfg(not(madsim))]
+pub mod replay;
 pub mod source;
 pub mod store;
 #[cfg(not(madsim))]

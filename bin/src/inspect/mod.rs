@@ -5,6 +5,7 @@ mod text;
 use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 use tokio::task::{JoinError, spawn_blocking};
 use warehouse_sink_io::audit::{self, Asked, AuditError, Options, Report, Span};
 use warehouse_sink_io::health::Health;
@@ -82,10 +83,8 @@ fn folder(text: &str) -> Result<String, String> {
 /// Why nothing could be looked at.
 #[derive(Debug, thiserror::Error)]
 enum InspectError {
-    #[error("storage: {0}")]
-    Open(#[from] OpenError),
-    #[error("storage: {0}")]
-    Opening(#[from] JoinError),
+    #[error(transparent)]
+    Open(#[from] OpenReaderError),
     #[error("storage: {0}")]
     Audit(#[from] AuditError),
     #[error("nats: {0}")]
@@ -97,9 +96,29 @@ enum InspectError {
 impl InspectError {
     fn exit(self) -> Exit {
         match self {
-            InspectError::Open(error) => PipelineError::from(error).exit(),
+            InspectError::Open(error) => error.exit(),
             InspectError::Limits { .. } => Exit::Usage,
             _ => Exit::Error,
+        }
+    }
+}
+
+/// The store can't be opened to read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenReaderError {
+    /// With its settings.
+    #[error("storage: {0}")]
+    Open(#[from] OpenError),
+    /// The task that opens it ended without an answer.
+    #[error("storage: {0}")]
+    Opening(#[from] JoinError),
+}
+
+impl OpenReaderError {
+    pub(crate) fn exit(self) -> Exit {
+        match self {
+            OpenReaderError::Open(error) => PipelineError::from(error).exit(),
+            OpenReaderError::Opening(_) => Exit::Error,
         }
     }
 }
@@ -166,7 +185,7 @@ fn options(settings: &Settings, arguments: &Inspect) -> Result<Options, InspectE
 }
 
 /// Opens the store to read, off the async threads: a local one looks for its folder.
-async fn open_reader(settings: &Settings) -> Result<ObjectReader, InspectError> {
+pub(crate) async fn open_reader(settings: &Settings) -> Result<ObjectReader, OpenReaderError> {
     let service = settings.storage.service.as_str().to_owned();
     let options: BTreeMap<String, String> = settings.storage.options.expose().clone();
     Ok(spawn_blocking(move || ObjectReader::open(&service, &options)).await??)
@@ -182,7 +201,8 @@ async fn ask(settings: &Settings, when: When) -> Result<Option<(NatsSource, Stre
     Ok(Some((source, facts)))
 }
 
-fn write_json(report: &Report) {
+/// Writes a report to standard output as one JSON object.
+pub(crate) fn write_json(report: &impl Serialize) {
     match serde_json::to_string_pretty(report) {
         Ok(text) => say(text),
         Err(error) => complain(format_args!("the report can't be written as JSON: {error}")),

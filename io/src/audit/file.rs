@@ -25,7 +25,7 @@ const MAX_RANGE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// What of a file could not be read.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FileError {
+pub(crate) enum FileError {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error("not a whole Parquet file: {0}")]
@@ -39,7 +39,7 @@ pub(super) enum FileError {
 }
 
 /// An open file: its footer was read.
-pub(super) struct ParquetFile<'a> {
+pub(crate) struct ParquetFile<'a> {
     reader: &'a ObjectReader,
     object: &'a Object,
     metadata: Arc<ParquetMetaData>,
@@ -112,7 +112,7 @@ impl<'a> ParquetFile<'a> {
 }
 
 /// The rows of a file, as they come.
-pub(super) struct Batches<'a> {
+pub(crate) struct Batches<'a> {
     file: &'a ParquetFile<'a>,
     decoder: ParquetPushDecoder,
 }

@@ -4,14 +4,14 @@ use crate::store::opendal::{Object, ObjectReader, ReadError};
 
 /// What a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Events,
     DeadLetters,
 }
 
 /// A file that is to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Listed {
+pub(crate) struct Listed {
     pub object: Object,
     pub kind: Kind,
     /// The folder below the prefix; empty for a file right below it.
@@ -20,7 +20,7 @@ pub(super) struct Listed {
 
 /// Lists what is below a prefix, or below one folder of it: Parquet files, and the keys of what is none. What lies below `except` is
 /// left out.
-pub(super) async fn list(
+pub(crate) async fn list(
     reader: &ObjectReader,
     prefix: &str,
     kind: Kind,
@@ -50,7 +50,7 @@ pub(super) async fn list(
 }
 
 /// The stream's order: with it, what is stored becomes one run of sequences early, and what of it is missing shows.
-pub(super) fn sort(files: &mut [Listed]) {
+pub(crate) fn sort(files: &mut [Listed]) {
     files.sort_by(|a, b| {
         let place = |listed: &Listed| sequences_of(&listed.object.key).unwrap_or((u64::MAX, u64::MAX));
         place(a).cmp(&place(b)).then_with(|| a.object.key.cmp(&b.object.key))
@@ -58,7 +58,7 @@ pub(super) fn sort(files: &mut [Listed]) {
 }
 
 /// The first and last sequence that a file has by its name, which is `{first}-{last}-{digest}.parquet`.
-pub(super) fn sequences_of(key: &str) -> Option<(u64, u64)> {
+pub(crate) fn sequences_of(key: &str) -> Option<(u64, u64)> {
     let name = key.rsplit('/').next()?.strip_suffix(".parquet")?;
     let mut parts = name.split('-');
     let mut number = || {

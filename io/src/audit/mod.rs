@@ -14,14 +14,14 @@
 //! The stream is asked how it is *before* the files are listed: what was settled then is in files that are there.
 
 mod copies;
-mod file;
+pub(crate) mod file;
 mod gaps;
 mod judge;
 mod ledger;
-mod list;
+pub(crate) mod list;
 mod ranges;
 mod report;
-mod scan;
+pub(crate) mod scan;
 
 use std::collections::BTreeMap;
 
@@ -294,3 +294,6 @@ async fn rows_of(
     let read = tokio::spawn(async move { scan::rows_of(&reader, &object, number, &piece).await });
     (number, read.await.unwrap_or_else(|error| Err(error.into())))
 }
+
+#[cfg(test)]
+mod tests;

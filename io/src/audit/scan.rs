@@ -129,14 +129,14 @@ fn both_ends(one: &[Span], other: &[Span]) -> Option<Span> {
 }
 
 /// A sequence beyond 2^63 is negative in the file.
-pub(super) fn sequences(batch: &RecordBatch) -> Result<impl Iterator<Item = u64> + '_, FileError> {
+pub(crate) fn sequences(batch: &RecordBatch) -> Result<impl Iterator<Item = u64> + '_, FileError> {
     let column = batch.column_by_name(SEQUENCE).and_then(|column| column.as_primitive_opt::<Int64Type>());
     let column = column.filter(|column| column.null_count() == 0);
     let column = column.ok_or(FileError::Foreign("it has no column nats_stream_sequence of whole numbers"))?;
     Ok(column.values().iter().map(|sequence| sequence.cast_unsigned()))
 }
 
-pub(super) fn times(batch: &RecordBatch) -> Result<impl Iterator<Item = i64> + '_, FileError> {
+pub(crate) fn times(batch: &RecordBatch) -> Result<impl Iterator<Item = i64> + '_, FileError> {
     let column =
         batch.column_by_name(PUBLISHED_AT).and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
     let column = column.filter(|column| column.null_count() == 0);

@@ -10,6 +10,7 @@
 //! - `message`: a delivered message
 //! - `reply`: its reply subject, which both tells which delivery it is and settles it
 //! - `facts`: what an audit asks of stream and consumer
+//! - `republish`: publishing dead letters again, and looking for what was published again before
 
 mod api;
 mod connect;
@@ -20,6 +21,7 @@ mod message;
 mod pull;
 mod refusal;
 mod reply;
+mod republish;
 mod review;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,6 +49,7 @@ pub(crate) use connect::shown;
 pub use consumer::AttachError;
 pub use facts::{ConsumerFacts, StreamFacts};
 pub use login::{Login, LoginError, Secret, read_secret};
+pub(crate) use republish::Republisher;
 
 /// Where the stream is, and what its consumer is to be like.
 #[derive(Clone, Debug)]

@@ -1,0 +1,78 @@
+//! The report for a person.
+
+use warehouse_sink_io::replay::{Message, Outcome, Progress, Reason, Report};
+
+use crate::exit::say;
+
+/// Messages that are written out; JSON has them all.
+const SHOWN: usize = 20;
+
+/// One line that says how far the replay is.
+pub(super) fn progress(so_far: Progress) -> String {
+    match so_far {
+        Progress::Searching { messages, of } => {
+            format!("looking for earlier replays: {messages} of {of} messages of the stream")
+        }
+        Progress::Replaying { letters, of } => format!("{letters} of {of} dead letters"),
+    }
+}
+
+/// Writes the report to standard output.
+pub(super) fn write(report: &Report) {
+    let replayed = if report.dry_run { "to replay" } else { "replayed" };
+    for Reason { reason, dead_letters, replayed: count, replayed_before, refused, failed } in &report.reasons {
+        say(format_args!(
+            "{dead_letters} dead letters, {count} {replayed}, {replayed_before} replayed before, {refused} still refused, \
+             {failed} failed: {reason}"
+        ));
+    }
+    let notable: Vec<&Message> = report.messages.iter().filter(|message| notable(&message.outcome).is_some()).collect();
+    for message in notable.iter().take(SHOWN) {
+        let Message { sequence, subject, outcome, .. } = message;
+        say(format_args!("sequence {sequence} on {subject}: {}", notable_text(outcome)));
+    }
+    if notable.len() > SHOWN {
+        say(format_args!("and {} more (--output json has them all)", notable.len() - SHOWN));
+    }
+    for fault in &report.unreadable {
+        say(format_args!("UNREADABLE: {}: {}", fault.key, fault.reason));
+    }
+    if report.other_streams > 0 {
+        say(format_args!("of other streams, left alone: {} files", report.other_streams));
+    }
+    if report.repeated > 0 {
+        say(format_args!("stored more than once, replayed once: {} dead letters", report.repeated));
+    }
+    say(format_args!(
+        "total: {} dead letters in {} files, {} of them wanted: {} {replayed}, {} replayed before, {} still refused, {} failed",
+        report.dead_letters,
+        report.files,
+        report.wanted,
+        report.replayed,
+        report.replayed_before,
+        report.refused,
+        report.failed,
+    ));
+    if let Some(error) = &report.error {
+        say(format_args!("STOPPED EARLY: {error}. Run it again: what was replayed is not replayed twice"));
+    }
+    if report.dry_run {
+        say("a dry run: nothing was published");
+    }
+}
+
+/// What a person wants to know of a single message.
+fn notable(outcome: &Outcome) -> Option<&str> {
+    match outcome {
+        Outcome::Refused { because } | Outcome::Failed { because } => Some(because),
+        _ => None,
+    }
+}
+
+fn notable_text(outcome: &Outcome) -> String {
+    let because = notable(outcome).unwrap_or_default();
+    match outcome {
+        Outcome::Failed { .. } => format!("FAILED: {because}"),
+        _ => format!("still refused: {because}"),
+    }
+}

@@ -1,0 +1,148 @@
+//! Files of a local folder, written by the sink's encoder and by strangers.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use parquet::arrow::ArrowWriter;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use warehouse_sink_core::{BatchRow, Destination, MessageId};
+use warehouse_sink_proto::{DeadLetter, EventSchema};
+
+use super::*;
+use crate::encode::{Compression, Encode, EncodeConfig, Encoder};
+use crate::payload::Payload;
+
+/// A file with these sequences, each published at this microsecond.
+fn file(rows: &[(u64, i64)]) -> Vec<u8> {
+    let config = EncodeConfig {
+        compression: Compression::Snappy,
+        // So that there are many row groups.
+        row_group_rows: NonZeroUsize::new(3).unwrap(),
+        partition_columns_in_file: false,
+        stream: "S".to_owned(),
+        consumer: "sink".to_owned(),
+        prefix: "events".to_owned(),
+        dead_letter_prefix: "dead".to_owned(),
+    };
+    let rows = rows.iter().map(|(stream_sequence, micros)| {
+        let letter = DeadLetter {
+            subject: "events.a".to_owned(),
+            headers: BTreeMap::new(),
+            body: vec![0; 50_000].into(),
+            reason: "why".to_owned(),
+            delivery_count: 1,
+        };
+        let message = MessageId { stream_sequence: *stream_sequence, published_at: micros * 1000 };
+        BatchRow { message, index: 0, payload: Payload::DeadLetter(Box::new(letter)) }
+    });
+    let rows: Vec<_> = rows.collect();
+    Encoder::new(&EventSchema::built_in().unwrap(), config).encode(&Destination::DeadLetter, &rows).unwrap().to_vec()
+}
+
+fn stranger(column: &str, metadata: &[(&str, &str)]) -> Vec<u8> {
+    let values: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+    let batch = RecordBatch::try_from_iter([(column, values)]).unwrap();
+    let pairs = metadata.iter().map(|(key, value)| KeyValue::new(key.to_string(), value.to_string())).collect();
+    let properties = WriterProperties::builder().set_key_value_metadata(Some(pairs)).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+fn store(root: &Path, files: &[(&str, Vec<u8>)]) -> ObjectReader {
+    fs::create_dir_all(root.join("events/p")).unwrap();
+    for (name, content) in files {
+        fs::write(root.join("events/p").join(name), content).unwrap();
+    }
+    let options = BTreeMap::from([("root".to_owned(), root.display().to_string())]);
+    ObjectReader::open("fs", &options).unwrap()
+}
+
+async fn scanned(rows: &[(u64, i64)], begin: Option<i64>) -> (Vec<(u64, u64)>, Vec<(u64, u64)>) {
+    let folder = tempfile::tempdir().unwrap();
+    let content = file(rows);
+    let object = Object { key: "events/p/a.parquet".to_owned(), size: content.len() as u64 };
+    let reader = store(folder.path(), &[("a.parquet", content)]);
+    let scan = scan::scan(&reader, &object, begin.map(|begin| ("S".to_owned(), begin))).await.unwrap();
+    assert_eq!(scan.rows, rows.len() as u64);
+    let pairs = |runs: Vec<Span>| runs.into_iter().map(|span| (span.first, span.last)).collect();
+    (pairs(scan.runs), pairs(scan.earlier))
+}
+
+#[tokio::test]
+async fn sequences_are_runs_over_row_groups() {
+    let rows: Vec<_> = [1, 2, 3, 4, 5, 9, 10, 12, u64::MAX - 1, u64::MAX].map(|sequence| (sequence, 7)).to_vec();
+    let runs = vec![(1, 5), (9, 10), (12, 12), (u64::MAX - 1, u64::MAX)];
+    assert_eq!(scanned(&rows, None).await, (runs.clone(), vec![]));
+    assert_eq!(scanned(&rows, Some(7)).await, (runs.clone(), vec![]));
+    assert_eq!(scanned(&rows, Some(8)).await, (vec![], runs));
+}
+
+#[tokio::test]
+async fn one_file_may_hold_rows_of_both_streams() {
+    let rows = [(1, 500), (2, 510), (3, 100), (3, 520), (4, 110), (5, 120)];
+    assert_eq!(scanned(&rows, Some(500)).await, (vec![(1, 3)], vec![(3, 5)]));
+    // The begin of another stream is none of its own.
+    let folder = tempfile::tempdir().unwrap();
+    let content = file(&rows);
+    let object = Object { key: "events/p/a.parquet".to_owned(), size: content.len() as u64 };
+    let reader = store(folder.path(), &[("a.parquet", content)]);
+    let scan = scan::scan(&reader, &object, Some(("T".to_owned(), 500))).await.unwrap();
+    assert_eq!((scan.runs.len(), scan.earlier.len()), (2, 0));
+}
+
+#[tokio::test]
+async fn strangers_are_named_and_the_rest_is_audited() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = [("warehouse_sink.stream", "S")];
+    let named = format!("{:020}-{:020}-{:032x}.parquet", 1, 3, 0);
+    let reader = store(
+        folder.path(),
+        &[
+            ("a.parquet", file(&[(1, 7), (2, 7)])),
+            ("b.parquet", stranger("nats_stream_sequence", &[])),
+            ("c.parquet", stranger("id", &ours)),
+            ("d.parquet", b"PAR1 and what not PAR1".to_vec()),
+            ("e.csv", b"1,2".to_vec()),
+            (&named, stranger("id", &[])),
+        ],
+    );
+    let options = Options { stream: "S".to_owned(), prefix: "events".to_owned(), ..Options::default() };
+    let report = inspect(&reader, None, &options, |_| ()).await.unwrap();
+    let keys = |faults: &[Fault]| -> Vec<String> {
+        let mut keys: Vec<_> = faults.iter().map(|fault| fault.key.replace("events/p/", "")).collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(keys(&report.foreign), ["b.parquet", "c.parquet", "e.csv"], "{report:#?}");
+    assert_eq!(keys(&report.unreadable), [named, "d.parquet".to_owned()]);
+    assert_eq!((report.totals.files, report.totals.rows, report.complete), (1, 2, false));
+}
+
+#[tokio::test]
+async fn other_streams_are_counted_apart_and_their_copies_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let content = file(&[(1, 7), (2, 7), (4, 7)]);
+    let reader = store(folder.path(), &[("a.parquet", content.clone()), ("b.parquet", content)]);
+    let options = Options { stream: "T".to_owned(), prefix: "events".to_owned(), ..Options::default() };
+    let report = inspect(&reader, None, &options, |_| ()).await.unwrap();
+    assert_eq!(report.other_streams, [OtherStream { stream: "S".to_owned(), files: 2, rows: 6 }]);
+    assert_eq!((report.gaps.sequences, report.duplicates.rows), (0, 3));
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("no/such");
+    let options = BTreeMap::from([("root".to_owned(), root.display().to_string())]);
+    let error = ObjectReader::open("fs", &options).err().unwrap().to_string();
+    assert!(error.contains("there is no directory") && !root.exists(), "{error}");
+    let reader = store(folder.path(), &[]);
+    let nothing = Options { prefix: "elsewhere".to_owned(), ..Options::default() };
+    assert_eq!(inspect(&reader, None, &nothing, |_| ()).await.unwrap().totals.files, 0);
+}
