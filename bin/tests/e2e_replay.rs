@@ -189,8 +189,7 @@ fn a_replay_that_is_killed_can_be_run_again() {
         before = now;
         last == now
     });
-    assert!(before < LETTERS, "it was killed too late to show anything");
-
+    // On a machine that is very busy it may have come to its end: then nothing is left to replay, and nothing may come twice.
     let second = replay(&settings, &[]);
     assert_eq!(counts(&second), [LETTERS - before, before, 0]);
     assert_eq!(last_sequence(&nats), LETTERS);
