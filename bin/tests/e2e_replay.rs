@@ -48,6 +48,7 @@ fn dead_letters(root: &Path, first: u64, bodies: impl Iterator<Item = Vec<u8>>) 
         compression: Compression::Snappy,
         row_group_rows: NonZeroUsize::new(1000).unwrap(),
         partition_columns_in_file: false,
+        bloom_filter_columns: Vec::new(),
         stream: Settings::STREAM.to_owned(),
         consumer: Settings::CONSUMER.to_owned(),
         prefix: "events".to_owned(),

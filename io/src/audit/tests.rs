@@ -24,6 +24,7 @@ fn file(rows: &[(u64, i64)]) -> Vec<u8> {
         // So that there are many row groups.
         row_group_rows: NonZeroUsize::new(3).unwrap(),
         partition_columns_in_file: false,
+        bloom_filter_columns: Vec::new(),
         stream: "S".to_owned(),
         consumer: "sink".to_owned(),
         prefix: "events".to_owned(),
