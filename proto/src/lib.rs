@@ -21,11 +21,13 @@ mod event;
 pub mod generate;
 mod hive;
 mod kind;
+mod nested;
 mod partition;
 mod poison;
 pub mod protobuf;
 #[cfg(feature = "reference")]
 pub mod reference;
+mod table;
 pub mod wire;
 
 pub use columns::{COLUMNS, Column, ColumnOptions, Columns, DICTIONARY_COLUMNS, PushError, schema};
@@ -33,5 +35,6 @@ pub use dead_letter::{DeadLetter, DeadLetterColumns, dead_letter_schema};
 pub use decoder::Decoder;
 pub use event::EventSchema;
 pub use kind::event_kind;
-pub use partition::{EventHour, MAX_ESCAPED_APP_ID, Partition};
+pub use partition::{EventHour, MAX_ESCAPED_APP_ID, Partition, PartitionTime};
 pub use poison::Poison;
+pub use table::{EventTime, Leaf, LeafKind, Table, TableColumns, TableDecoder, TableOptions, TimeUnit};

@@ -22,8 +22,12 @@ pub use table::SchemaError;
 pub use transcoder::Transcoder;
 
 pub(crate) use json::JsonWriter;
+pub(crate) use reader::Reader;
+pub(crate) use record::scalar;
 pub(crate) use record::{Record, Shelf, Value};
-pub(crate) use table::{Cardinality, Kind, MessageId, MessageTable, Tables};
+pub(crate) use table::{
+    Cardinality, EnumId, EnumTable, Field, Kind, MessageId, MessageTable, Seconds, Tables, WellKnown,
+};
 
 #[cfg(test)]
 mod tests;
