@@ -35,6 +35,36 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "storage.nak_initial (10m) must not be above storage.nak_max (5m)",
         "lower the one or raise the other",
     ),
+    (
+        "[schema]\nmessage = \"a.B\"\npartition_by = [\"c\"]",
+        "schema.message and schema.partition_by is for messages of your own",
+        "set schema.format to \"protobuf\", or leave it out",
+    ),
+    (
+        "[schema]\npartition_time = \"day\"",
+        "schema.partition_time is for messages of your own",
+        "set schema.format to \"protobuf\"",
+    ),
+    (
+        "[schema]\nformat = \"protobuf\"\ndescriptor_set = \"a\"",
+        "schema.format is \"protobuf\", but no message is named",
+        "set schema.message",
+    ),
+    (
+        "[schema]\nformat = \"protobuf\"\nmessage = \"a.B\"",
+        "a protobuf schema is either schema.descriptor_set or schema.proto_files",
+        "set one of them",
+    ),
+    (
+        "[schema]\nformat = \"protobuf\"\nmessage = \"a.B\"\ndescriptor_set = \"a\"\nproto_files = [\"b\"]",
+        "a protobuf schema is either schema.descriptor_set or schema.proto_files",
+        "set one of them",
+    ),
+    (
+        "[schema]\nformat = \"protobuf\"\nmessage = \"a.B\"\ndescriptor_set = \"a\"\ninclude = [\"b\"]",
+        "schema.include is where schema.proto_files are searched",
+        "set both or neither",
+    ),
     ("[nats]\nusername = \"u\"", "nats.username is set without nats.password", "set both or neither"),
     ("[nats]\npassword = \"p\"", "nats.password is set without nats.username", "set both or neither"),
     ("[nats]\npassword_file = \"p\"", "nats.password_file is set without nats.username", "set both or neither"),

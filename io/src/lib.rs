@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod payload;
 #[cfg(not(madsim))]
 pub mod publish;
+pub mod schema;
 pub mod source;
 pub mod store;
 #[cfg(not(madsim))]

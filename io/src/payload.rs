@@ -58,7 +58,8 @@ impl Decode for EventDecoder {
     }
 }
 
-fn dead_letter<M: Incoming>(message: &M, reason: String) -> Row<Partition, Payload> {
+/// The row of a message that can be no other.
+pub(crate) fn dead_letter<M: Incoming>(message: &M, reason: String) -> Row<Partition, Payload> {
     let headers = message.headers();
     let header_bytes =
         |(name, values): (&String, &Vec<String>)| name.len() + values.iter().map(String::len).sum::<usize>();

@@ -11,6 +11,8 @@
 //! they are the smallest form of it and can be counted exactly; so the decoder runs once to validate and once to
 //! encode.
 //!
+//! For messages of a configured type `TableDecoder` and `TableColumns` are in the places of `Decoder` and `Columns`.
+//!
 //! Messages are read by `protobuf`, from tables that are made of the compiled .proto file at the start. The types that prost
 //! generates make the events of `generate`, and are the reference in the tests (feature `reference`).
 

@@ -21,6 +21,7 @@ mod problem;
 mod reader;
 mod reference;
 mod rules;
+mod schema_types;
 mod table;
 mod types;
 mod value;
@@ -30,10 +31,11 @@ use std::path::Path;
 
 pub use address::{ListenAddress, NatsUrls};
 pub use keys::{
-    Batch, DeadLetter, LEGACY_OPTIONS, Nats, Observability, Parquet, SECTIONS, Settings, Shutdown, Storage,
+    Batch, DeadLetter, LEGACY_OPTIONS, Nats, Observability, Parquet, SECTIONS, Schema, Settings, Shutdown, Storage,
 };
 pub use problem::{Origin, Problem, SettingsError};
 pub use reference::reference;
+pub use schema_types::{Fields, Format, Paths};
 pub use table::{Default, Key, Section};
 pub use types::{LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subject, Subjects};
 

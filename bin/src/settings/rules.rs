@@ -4,8 +4,11 @@ use std::fmt::Display;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::keys::{Nats, Settings};
+use warehouse_sink_proto::PartitionTime;
+
+use super::keys::{Nats, Schema, Settings};
 use super::problem::Problem;
+use super::schema_types::Format;
 
 /// The shortest ack wait that progress acks can keep a delivery alive with.
 const SHORTEST_ACK_WAIT: Duration = warehouse_sink_core::Config::MIN_ACK_WAIT;
@@ -24,6 +27,7 @@ pub fn broken(settings: &Settings) -> Vec<Problem> {
     buffers(settings, &mut broken);
     limits(settings, &mut broken);
     delays(settings, &mut broken);
+    schema(&settings.schema, &mut broken);
     credentials(&settings.nats, &mut broken);
     api(&settings.nats, &mut broken);
     dead_letter(settings, &mut broken);
@@ -96,6 +100,45 @@ fn not_above(low_name: &str, low: Duration, high_name: &str, high: Duration, bro
         broken.push(format!(
             "{low_name} ({low}) must not be above {high_name} ({high}): lower the one or raise the other"
         ));
+    }
+}
+
+/// A type of one's own needs to be named and described; the built-in one is what it is.
+fn schema(schema: &Schema, broken: &mut Vec<String>) {
+    let given = [
+        ("descriptor_set", schema.descriptor_set.is_some()),
+        ("proto_files", schema.proto_files.is_some()),
+        ("include", schema.include.is_some()),
+        ("message", schema.message.is_some()),
+        ("partition_by", schema.partition_by.is_some()),
+        ("event_time", schema.event_time.is_some()),
+    ];
+    if schema.format == Format::CausalityV1 {
+        let names: Vec<_> =
+            given.iter().filter(|(_, given)| *given).map(|(name, _)| format!("schema.{name}")).collect();
+        if !names.is_empty() {
+            let names = names.join(" and ");
+            broken.push(format!(
+                "{names} is for messages of your own: set schema.format to \"protobuf\", or leave it out"
+            ));
+        }
+        if schema.partition_time != PartitionTime::Hour {
+            broken.push(
+                "schema.partition_time is for messages of your own: set schema.format to \"protobuf\"".to_owned(),
+            );
+        }
+        return;
+    }
+    if schema.message.is_none() {
+        broken.push("schema.format is \"protobuf\", but no message is named: set schema.message".to_owned());
+    }
+    if schema.descriptor_set.is_some() == schema.proto_files.is_some() {
+        broken.push(
+            "a protobuf schema is either schema.descriptor_set or schema.proto_files: set one of them".to_owned(),
+        );
+    }
+    if schema.include.is_some() && schema.proto_files.is_none() {
+        broken.push("schema.include is where schema.proto_files are searched: set both or neither".to_owned());
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod compression;
 mod properties;
+mod table;
 
 use std::error::Error as StdError;
 use std::num::NonZeroUsize;
@@ -23,10 +24,11 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterPropertiesBuilder;
 use warehouse_sink_core::{BatchRow, Destination, ObjectName};
 use warehouse_sink_proto::{
-    ColumnOptions, Columns, DeadLetterColumns, EventSchema, Partition, PushError, dead_letter_schema, schema,
+    ColumnOptions, Columns, DeadLetterColumns, EventSchema, Partition, PushError, dead_letter_schema,
 };
 
 use crate::payload::Payload;
+use crate::schema::StreamSchema;
 
 pub use compression::{Compression, CompressionError};
 
@@ -107,20 +109,27 @@ pub enum EncodeError {
     File(#[from] ParquetError),
 }
 
-/// Encodes `causality.v1` events and dead letters as Parquet files.
+/// Encodes the messages of a stream and dead letters as Parquet files.
 #[derive(Debug)]
 pub struct Encoder {
-    events: EventSchema,
+    schema: StreamSchema,
     config: EncodeConfig,
     columns: ColumnOptions,
+    /// Of events and dead letters.
     properties: WriterPropertiesBuilder,
+    /// Of messages of a configured type.
+    table_properties: Option<WriterPropertiesBuilder>,
 }
 
 impl Encoder {
     /// An encoder for these settings.
-    pub fn new(events: &EventSchema, config: EncodeConfig) -> Self {
+    pub fn new(schema: &StreamSchema, config: EncodeConfig) -> Self {
         let columns = ColumnOptions { partition_columns_in_file: config.partition_columns_in_file };
-        Encoder { events: events.clone(), properties: properties::base(&config), columns, config }
+        let table_properties = match schema {
+            StreamSchema::Events(_) => None,
+            StreamSchema::Table(table) => Some(table::properties(&config, table)),
+        };
+        Encoder { schema: schema.clone(), properties: properties::base(&config), table_properties, columns, config }
     }
 
     fn path(&self, destination: &Destination<Partition>, name: &str) -> String {
@@ -135,13 +144,20 @@ impl Encoder {
 
     fn schema(&self, destination: &Destination<Partition>) -> SchemaRef {
         match destination {
-            Destination::Partition(_) => schema(&self.columns),
+            Destination::Partition(_) => self.schema.arrow(&self.columns),
             Destination::DeadLetter => dead_letter_schema(),
         }
     }
 
-    fn events(&self, rows: &[BatchRow<Payload>]) -> Result<RecordBatch, EncodeError> {
-        let mut columns = Columns::new(&self.events, self.columns, rows.len());
+    fn properties(&self, destination: &Destination<Partition>) -> &WriterPropertiesBuilder {
+        match (destination, &self.table_properties) {
+            (Destination::Partition(_), Some(properties)) => properties,
+            _ => &self.properties,
+        }
+    }
+
+    fn events(&self, events: &EventSchema, rows: &[BatchRow<Payload>]) -> Result<RecordBatch, EncodeError> {
+        let mut columns = Columns::new(events, self.columns, rows.len());
         for BatchRow { message, payload, .. } in rows {
             let stream_sequence = message.stream_sequence;
             let Payload::Event(body) = payload else { return Err(EncodeError::Misplaced { stream_sequence }) };
@@ -151,15 +167,18 @@ impl Encoder {
         Ok(columns.finish()?)
     }
 
+    /// The first of the rows as columns, and how many they are.
     fn batch(
         &self,
         destination: &Destination<Partition>,
         rows: &[BatchRow<Payload>],
-    ) -> Result<RecordBatch, EncodeError> {
-        match destination {
-            Destination::Partition(_) => self.events(rows),
-            Destination::DeadLetter => dead_letters(rows),
-        }
+    ) -> Result<(RecordBatch, usize), EncodeError> {
+        let batch = match (destination, &self.schema) {
+            (Destination::Partition(_), StreamSchema::Events(events)) => self.events(events, rows)?,
+            (Destination::Partition(_), StreamSchema::Table(table)) => return table::batch(table, rows),
+            (Destination::DeadLetter, _) => dead_letters(rows)?,
+        };
+        Ok((batch, rows.len()))
     }
 }
 
@@ -176,14 +195,14 @@ impl Encode for Encoder {
         if rows.is_empty() {
             return Err(EncodeError::Empty);
         }
-        let metadata = properties::metadata(&self.config, destination, rows);
-        let properties = self.properties.clone().set_key_value_metadata(Some(metadata)).build();
+        let metadata = properties::metadata(&self.config, self.schema.name(), destination, rows);
+        let properties = self.properties(destination).clone().set_key_value_metadata(Some(metadata)).build();
         let mut writer = ArrowWriter::try_new(Vec::new(), self.schema(destination), Some(properties))?;
         let mut rest = rows;
         while !rest.is_empty() {
-            let (chunk, after) = rest.split_at(chunk_len(rest));
-            writer.write(&self.batch(destination, chunk)?)?;
-            rest = after;
+            let (batch, taken) = self.batch(destination, &rest[..chunk_len(rest)])?;
+            writer.write(&batch)?;
+            rest = &rest[taken..];
         }
         let mut file = writer.into_inner()?;
         // The file is kept until it is stored; what the vector grew beyond it would be kept too.

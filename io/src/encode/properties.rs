@@ -39,14 +39,19 @@ const RISING_COLUMNS: [&str; 3] = ["nats_stream_sequence", "nats_published_at", 
 /// Columns whose least and greatest value tell a reader nothing.
 const OPAQUE_COLUMNS: [&str; 2] = ["payload_json", "body"];
 
-/// How the files of one destination are written, but for what is known only with the rows.
-pub(super) fn base(config: &EncodeConfig) -> WriterPropertiesBuilder {
-    let mut properties = WriterProperties::builder()
+/// How all files are written, whatever their columns.
+pub(super) fn common(config: &EncodeConfig) -> WriterPropertiesBuilder {
+    WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_compression(config.compression.into())
         .set_max_row_group_row_count(Some(config.row_group_rows.get()))
         .set_dictionary_enabled(false)
-        .set_statistics_enabled(EnabledStatistics::Page);
+        .set_statistics_enabled(EnabledStatistics::Page)
+}
+
+/// How the files of one destination are written, but for what is known only with the rows.
+pub(super) fn base(config: &EncodeConfig) -> WriterPropertiesBuilder {
+    let mut properties = common(config);
     let with_dictionary = [&DICTIONARY_COLUMNS[..], &DEVICE_COLUMNS, &DEAD_LETTER_COLUMNS, &PARTITION_COLUMNS].concat();
     for column in with_dictionary {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(column), true);
@@ -63,12 +68,13 @@ pub(super) fn base(config: &EncodeConfig) -> WriterPropertiesBuilder {
 /// What the file says of itself, for auditing and for whoever finds it without its path.
 pub(super) fn metadata<P, R>(
     config: &EncodeConfig,
+    schema: &str,
     destination: &Destination<P>,
     rows: &[BatchRow<R>],
 ) -> Vec<KeyValue> {
     let sequence = |row: Option<&BatchRow<R>>| row.map(|row| row.message.stream_sequence.to_string());
     let schema = match destination {
-        Destination::Partition(_) => "causality.v1",
+        Destination::Partition(_) => schema,
         Destination::DeadLetter => "dead_letter",
     };
     let pairs = [

@@ -1,0 +1,79 @@
+//! From the settings to what reads the messages.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use warehouse_sink_io::schema::StreamSchema;
+use warehouse_sink_proto::protobuf::SchemaError;
+use warehouse_sink_proto::{EventTime, Table, TableOptions};
+
+use crate::settings::{Fields, Format, Paths, Schema, Settings};
+
+/// Why there is no schema. The settings, or the files that they name, have to change.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The descriptor set can't be read.
+    #[error("{path}: cannot be read: {source}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The .proto files can't be compiled.
+    #[error("schema.proto_files: {0:?}")]
+    Compile(#[from] protox::Error),
+    /// The schema can't be used for a table.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+}
+
+/// Loads and compiles what the messages are.
+///
+/// # Errors
+///
+/// When a file can't be read or compiled, or the settings name what is not in it.
+pub fn load(settings: &Settings) -> Result<StreamSchema, LoadError> {
+    let schema = &settings.schema;
+    if schema.format == Format::CausalityV1 {
+        return Ok(StreamSchema::built_in()?);
+    }
+    let table = Table::new(&descriptor_set(schema)?, &options(settings))?;
+    Ok(StreamSchema::Table(Arc::new(table)))
+}
+
+fn descriptor_set(schema: &Schema) -> Result<Vec<u8>, LoadError> {
+    match (&schema.descriptor_set, &schema.proto_files) {
+        (Some(path), _) => fs::read(path).map_err(|source| LoadError::Unreadable { path: path.clone(), source }),
+        (None, files) => compile(files.as_ref().map_or(&[], Paths::as_slice), schema.include.as_ref()),
+    }
+}
+
+/// Compiles .proto files as protoc would. The files of `google/protobuf` need not be there.
+fn compile(files: &[PathBuf], include: Option<&Paths>) -> Result<Vec<u8>, LoadError> {
+    let folder = |file: &PathBuf| match file.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let folders = include.map_or_else(|| files.iter().map(folder).collect(), |paths| paths.as_slice().to_vec());
+    let mut compiler = protox::Compiler::new(folders)?;
+    Ok(compiler.include_imports(true).open_files(files)?.encode_file_descriptor_set())
+}
+
+fn options(settings: &Settings) -> TableOptions {
+    let schema = &settings.schema;
+    let event_time = match &schema.event_time {
+        Some(field) => EventTime::Field { field: field.clone(), unit: schema.event_time_unit },
+        None => EventTime::Published,
+    };
+    TableOptions {
+        message: schema.message.clone().unwrap_or_default(),
+        recursion_depth: schema.recursion_depth.get(),
+        partition_by: schema.partition_by.as_ref().map(Fields::as_slice).unwrap_or_default().to_vec(),
+        event_time,
+        partition_time: schema.partition_time,
+        partition_columns_in_file: settings.parquet.partition_columns_in_file,
+    }
+}
