@@ -25,6 +25,7 @@ from expected import escape
 SUBJECT = "events.rows"
 LONGEST_NAME = 255  # bytes of a folder
 MAX_FAULTS = 20
+UNKNOWN = b"\xc2\x3e\x02hi"  # field 1000, which no schema here has
 
 
 async def publish(options: argparse.Namespace, bodies: list[bytes]) -> None:
@@ -33,8 +34,9 @@ async def publish(options: argparse.Namespace, bodies: list[bytes]) -> None:
     try:
         manager = client.jetstream()
         await manager.add_stream(StreamConfig(name=options.stream, subjects=["events.>"], storage=StorageType.FILE))
-        for body in bodies:
-            await manager.publish(options.subject, body, stream=options.stream)
+        for index, body in enumerate(bodies):
+            headers = {"X-Tenant": f"tenant-{index}"} if options.extras and index % 3 == 0 else None
+            await manager.publish(options.subject, body, stream=options.stream, headers=headers)
     finally:
         await client.close()
 
@@ -47,7 +49,8 @@ def make(options: argparse.Namespace, descriptor_set: bytes) -> tuple[list[bytes
     for _ in range(options.count):
         message = kind()
         maker.fill(message, 4)
-        bodies.append(message.SerializeToString(deterministic=True))
+        body = message.SerializeToString(deterministic=True)
+        bodies.append(body + UNKNOWN if options.extras and len(bodies) % 2 == 0 else body)
     return bodies, [b"\xff", b"\x0a\x05a"]
 
 
@@ -105,6 +108,10 @@ def expect(options: argparse.Namespace) -> tuple[dict[int, dict], set[int]]:
             continue
         for path in filter(None, options.partition_by.split(",")):
             row.pop(path, None)
+        if options.extras:
+            row["nats_subject"] = message.subject
+            row["nats_header_x_tenant"] = message.headers.get("X-Tenant")
+            row["unknown_fields"] = UNKNOWN if message.body.endswith(UNKNOWN) else None
         row["nats_published_at"] = message.published_ns // 1000
         rows[message.sequence] = row
     return rows, poison
@@ -118,6 +125,9 @@ def check_types(options: argparse.Namespace, files: list[Path], renamed: dict) -
     fields = [field for field in fields if field.name not in options.partition_by.split(",")]
     fields.append(pa.field("nats_stream_sequence", pa.int64(), nullable=False))
     fields.append(pa.field("nats_published_at", pa.timestamp("us", "UTC"), nullable=False))
+    if options.extras:
+        fields += [pa.field("nats_subject", pa.string()), pa.field("nats_header_x_tenant", pa.string())]
+        fields.append(pa.field("unknown_fields", pa.binary()))
     wanted, faults = pa.schema(fields), []
     for file in files:
         schema = pq.read_schema(file).remove_metadata()
@@ -216,7 +226,7 @@ def main() -> None:
     parser.add_argument("--subject", default=SUBJECT)
     parser.add_argument("--proto", type=Path, required=True)
     parser.add_argument("--message", required=True)
-    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--descriptor-set-out", type=Path)
     parser.add_argument("--files", type=Path)
@@ -226,6 +236,7 @@ def main() -> None:
     parser.add_argument("--event-time")
     parser.add_argument("--partition-time", default="hour")
     parser.add_argument("--renamed", action="append", default=[], metavar="FIELD=COLUMN")
+    parser.add_argument("--extras", action="store_true", help="unknown fields, the subject and a header as columns too")
     options = parser.parse_args()
     if options.command == "check":
         report = check(options)

@@ -98,9 +98,10 @@ pub async fn run(
         let (source, metrics) = (source.clone(), metrics.clone());
         async move { source.watch(metrics).await }
     });
+    let decoders = metrics.clone();
     let parts = Parts { source, store, encoder, health, metrics };
     let options = settings.driver_options(jitter_seed);
-    let report = driver::run(machine, options, parts, || schema.decoder(), shutdown).await;
+    let report = driver::run(machine, options, parts, || schema.decoder(&decoders), shutdown).await;
     watch.abort();
     Ok(conclude(&report))
 }

@@ -9,7 +9,7 @@ use warehouse_sink_io::schema::StreamSchema;
 use warehouse_sink_proto::protobuf::SchemaError;
 use warehouse_sink_proto::{EventTime, Table, TableOptions};
 
-use crate::settings::{Fields, Format, Paths, Schema, Settings};
+use crate::settings::{Fields, Format, Headers, Paths, Schema, Settings, UnknownFields};
 
 /// Why there is no schema. The settings, or the files that they name, have to change.
 #[derive(Debug, thiserror::Error)]
@@ -75,5 +75,8 @@ fn options(settings: &Settings) -> TableOptions {
         event_time,
         partition_time: schema.partition_time,
         partition_columns_in_file: settings.parquet.partition_columns_in_file,
+        keep_unknown_fields: schema.unknown_fields == UnknownFields::Keep,
+        subject_column: schema.subject_column,
+        header_columns: schema.header_columns.as_ref().map(Headers::as_slice).unwrap_or_default().to_vec(),
     }
 }

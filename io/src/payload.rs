@@ -13,8 +13,30 @@ use crate::source::Incoming;
 pub enum Payload {
     /// An event that was decoded once, to see that it can be.
     Event(Box<[u8]>),
+    /// A message that was decoded once, with what is a column beside its body.
+    Noted(Box<Noted>),
     /// A message that can't be decoded, with all that is known of it.
     DeadLetter(Box<DeadLetter>),
+}
+
+/// A message with its subject or some of its headers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// The message's own bytes.
+    pub body: Box<[u8]>,
+    /// A text or none for each of the table's notes.
+    pub notes: Box<[Option<Box<str>>]>,
+}
+
+impl Payload {
+    /// The bytes of the message.
+    pub(crate) fn body(&self) -> &[u8] {
+        match self {
+            Payload::Event(body) => body,
+            Payload::Noted(noted) => &noted.body,
+            Payload::DeadLetter(letter) => &letter.body,
+        }
+    }
 }
 
 /// Makes rows of deliveries. Each fetcher has one of its own.
@@ -38,6 +60,13 @@ impl EventDecoder {
     /// A decoder with an empty cache of partitions.
     pub fn new(events: &EventSchema) -> Self {
         EventDecoder { decoder: Decoder::new(events) }
+    }
+}
+
+impl EventDecoder {
+    /// How many fields of the last message the schema does not know.
+    pub fn unknown_fields(&self) -> u64 {
+        self.decoder.unknown_fields()
     }
 }
 

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use metrics::Counter;
 use warehouse_sink_core::{Destination, Row, Rows};
 use warehouse_sink_proto::protobuf::SchemaError;
-use warehouse_sink_proto::{ColumnOptions, EventSchema, Partition, Table, TableDecoder, schema};
+use warehouse_sink_proto::{ColumnOptions, EventSchema, Note, Partition, Table, TableDecoder, schema};
 
-use crate::payload::{Decode, EventDecoder, Payload, dead_letter};
+use crate::metrics::Metrics;
+use crate::payload::{Decode, EventDecoder, Noted, Payload, dead_letter};
 use crate::source::Incoming;
 
 /// What the messages of a stream are. Cheap to clone.
@@ -55,21 +57,24 @@ impl StreamSchema {
     }
 
     /// A decoder of its messages; each fetcher has one of its own.
-    pub fn decoder(&self) -> StreamDecoder {
-        match self {
-            StreamSchema::Events(events) => StreamDecoder::Events(EventDecoder::new(events)),
-            StreamSchema::Table(table) => StreamDecoder::Table(TableDecoder::new(table)),
-        }
+    pub fn decoder(&self, metrics: &Metrics) -> StreamDecoder {
+        let reads = match self {
+            StreamSchema::Events(events) => Reads::Events(EventDecoder::new(events)),
+            StreamSchema::Table(table) => Reads::Table(table.clone(), Box::new(TableDecoder::new(table))),
+        };
+        StreamDecoder { reads, unknown_fields: metrics.unknown_fields.clone() }
     }
 }
 
 /// Decodes the messages of a stream.
-#[derive(Debug)]
-pub enum StreamDecoder {
-    /// As `causality.v1`.
+pub struct StreamDecoder {
+    reads: Reads,
+    unknown_fields: Counter,
+}
+
+enum Reads {
     Events(EventDecoder),
-    /// As messages of one configured type.
-    Table(TableDecoder),
+    Table(Arc<Table>, Box<TableDecoder>),
 }
 
 impl Decode for StreamDecoder {
@@ -77,18 +82,41 @@ impl Decode for StreamDecoder {
     type Payload = Payload;
 
     fn decode<M: Incoming>(&mut self, message: &M) -> Rows<Partition, Payload> {
-        let table = match self {
-            StreamDecoder::Events(events) => return events.decode(message),
-            StreamDecoder::Table(table) => table,
+        let (rows, unknown) = match &mut self.reads {
+            Reads::Events(events) => (events.decode(message), events.unknown_fields()),
+            Reads::Table(table, decoder) => (Rows::One(row(table, decoder, message)), decoder.unknown_fields()),
         };
-        let body = message.body();
-        Rows::One(match table.decode(body, message.id().published_at) {
-            Ok(partition) => Row {
-                destination: Destination::Partition(partition),
-                bytes: body.len() as u64,
-                payload: Payload::Event(body.into()),
-            },
-            Err(poison) => dead_letter(message, poison.to_string()),
-        })
+        if unknown > 0 {
+            self.unknown_fields.increment(unknown);
+        }
+        rows
     }
+}
+
+fn row<M: Incoming>(table: &Table, decoder: &mut TableDecoder, message: &M) -> Row<Partition, Payload> {
+    let body = message.body();
+    match decoder.decode(body, message.id().published_at) {
+        Ok(partition) => {
+            let (payload, bytes) = payload(table, message, body.into());
+            Row { destination: Destination::Partition(partition), payload, bytes }
+        }
+        Err(poison) => dead_letter(message, poison.to_string()),
+    }
+}
+
+/// What is kept of a message, and how many bytes that counts.
+fn payload<M: Incoming>(table: &Table, message: &M, body: Box<[u8]>) -> (Payload, u64) {
+    let bytes = body.len();
+    if table.notes().len() == 0 {
+        return (Payload::Event(body), bytes as u64);
+    }
+    let headers = message.headers();
+    let text = |note: &Note| match note {
+        Note::Subject => Some(message.subject().into()),
+        Note::Header(name) => headers.get(name).and_then(|values| values.first()).map(|value| value.as_str().into()),
+    };
+    let notes: Box<[Option<Box<str>>]> = table.notes().map(text).collect();
+    let noted: usize =
+        notes.iter().map(|note| size_of::<Option<Box<str>>>() + note.as_ref().map_or(0, |note| note.len())).sum();
+    (Payload::Noted(Box::new(Noted { body, notes })), (bytes + noted) as u64)
 }

@@ -17,6 +17,7 @@ pub struct Decoder {
     events: EventSchema,
     /// The memory of one message, used for each.
     shelf: Shelf,
+    unknown_fields: u64,
     /// Looked up, never iterated, so its order shows nowhere.
     app_ids: HashSet<Arc<str>>,
 }
@@ -25,7 +26,7 @@ impl Decoder {
     /// A decoder that has seen no app yet.
     #[must_use]
     pub fn new(events: &EventSchema) -> Self {
-        Self { events: events.clone(), shelf: Shelf::default(), app_ids: HashSet::new() }
+        Self { events: events.clone(), shelf: Shelf::default(), unknown_fields: 0, app_ids: HashSet::new() }
     }
 
     /// Decodes the whole body, and finds the partition of its row, without an allocation once it is warm.
@@ -39,8 +40,15 @@ impl Decoder {
     pub fn decode(&mut self, body: &[u8]) -> Result<Partition, Poison> {
         let mut record = self.shelf.take();
         let partition = self.decode_record(&mut record, body);
+        self.unknown_fields = record.unknown();
         self.shelf.put(record);
         partition
+    }
+
+    /// How many fields of the last message the schema does not know.
+    #[must_use]
+    pub fn unknown_fields(&self) -> u64 {
+        self.unknown_fields
     }
 
     fn decode_record<'a>(&mut self, record: &mut Record<'a>, body: &'a [u8]) -> Result<Partition, Poison> {

@@ -39,4 +39,4 @@ pub use event::EventSchema;
 pub use kind::event_kind;
 pub use partition::{EventHour, MAX_ESCAPED_APP_ID, Partition, PartitionTime};
 pub use poison::Poison;
-pub use table::{EventTime, Leaf, LeafKind, Table, TableColumns, TableDecoder, TableOptions, TimeUnit};
+pub use table::{EventTime, Leaf, LeafKind, Note, Table, TableColumns, TableDecoder, TableOptions, TimeUnit};

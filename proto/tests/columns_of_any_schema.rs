@@ -13,7 +13,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 use support::cells::{Cell, Expected, cell, is_required};
 use support::entropy::Entropy;
 use support::messages;
-use warehouse_sink_proto::{EventTime, PartitionTime, Table, TableColumns, TableDecoder, TableOptions};
+use warehouse_sink_proto::{PartitionTime, Table, TableColumns, TableDecoder, TableOptions};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/tests/protos");
 const RUNS: u32 = 1_500;
@@ -82,14 +82,7 @@ impl Both {
 }
 
 fn options(name: &str, depth: usize) -> TableOptions {
-    TableOptions {
-        message: name.to_owned(),
-        recursion_depth: depth,
-        partition_by: Vec::new(),
-        event_time: EventTime::Published,
-        partition_time: PartitionTime::None,
-        partition_columns_in_file: false,
-    }
+    TableOptions { recursion_depth: depth, partition_time: PartitionTime::None, ..TableOptions::new(name) }
 }
 
 /// What prost refuses, and so do we, but prost-reflect takes.

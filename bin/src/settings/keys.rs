@@ -11,7 +11,7 @@ use warehouse_sink_proto::{PartitionTime, TimeUnit};
 
 use super::address::{ListenAddress, NatsUrls};
 use super::reader::Reader;
-use super::schema_types::{Fields, Format, Paths};
+use super::schema_types::{Fields, Format, Headers, Paths, UnknownFields};
 use super::table::Default::{Derived, Unset, Value as Is};
 use super::table::{Key, Section, settings};
 use super::types::{LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subject, Subjects};
@@ -95,6 +95,12 @@ settings! {
         event_time_unit: TimeUnit = Is("ms");
         /// The unit of event time, in UTC, that has a folder of its own: `hour`, `day`, `month` or `none`.
         partition_time: PartitionTime = Is("hour");
+        /// What becomes of fields that the schema does not know: `skip` counts them, `keep` stores them in a column as well.
+        unknown_fields: UnknownFields = Is("skip");
+        /// Store the subject in a column, `nats_subject`.
+        subject_column: bool = Is("false");
+        /// Headers that are stored in columns, each its first value: `X-Tenant` in `nats_header_x_tenant`.
+        header_columns: Option<Headers> = Unset;
     }
 
     /// When a batch becomes a file, and how much may be held in memory meanwhile. A batch is what goes into one file:

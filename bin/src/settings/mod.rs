@@ -35,7 +35,7 @@ pub use keys::{
 };
 pub use problem::{Origin, Problem, SettingsError};
 pub use reference::reference;
-pub use schema_types::{Fields, Format, Paths};
+pub use schema_types::{Fields, Format, Headers, Paths, UnknownFields};
 pub use table::{Default, Key, Section};
 pub use types::{LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subject, Subjects};
 

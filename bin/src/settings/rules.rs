@@ -8,7 +8,7 @@ use warehouse_sink_proto::PartitionTime;
 
 use super::keys::{Nats, Schema, Settings};
 use super::problem::Problem;
-use super::schema_types::Format;
+use super::schema_types::{Format, UnknownFields};
 
 /// The shortest ack wait that progress acks can keep a delivery alive with.
 const SHORTEST_ACK_WAIT: Duration = warehouse_sink_core::Config::MIN_ACK_WAIT;
@@ -112,6 +112,9 @@ fn schema(schema: &Schema, broken: &mut Vec<String>) {
         ("message", schema.message.is_some()),
         ("partition_by", schema.partition_by.is_some()),
         ("event_time", schema.event_time.is_some()),
+        ("unknown_fields", schema.unknown_fields == UnknownFields::Keep),
+        ("subject_column", schema.subject_column),
+        ("header_columns", schema.header_columns.is_some()),
     ];
     if schema.format == Format::CausalityV1 {
         let names: Vec<_> =

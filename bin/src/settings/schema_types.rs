@@ -72,6 +72,50 @@ impl Value for Fields {
     }
 }
 
+/// Names of headers, as they are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Headers(Vec<String>);
+
+impl Headers {
+    /// The names; there is at least one.
+    pub fn as_slice(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl Value for Headers {
+    const KIND: &'static str = "list of headers";
+    const EXPECTED: &'static str = "an array of headers such as [\"X-Tenant\"]";
+
+    fn from_raw(raw: &Raw) -> Option<Self> {
+        let names: Vec<String> = raw.items()?.into_iter().map(|name| name.trim().to_owned()).collect();
+        let usable = |name: &String| !name.is_empty() && name.chars().all(|c| c.is_ascii_graphic() && c != ':');
+        (!names.is_empty() && names.iter().all(usable)).then_some(Headers(names))
+    }
+}
+
+/// What becomes of fields that the schema does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownFields {
+    /// They are counted.
+    Skip,
+    /// They are counted, and kept in a column.
+    Keep,
+}
+
+impl Value for UnknownFields {
+    const KIND: &'static str = "skip or keep";
+    const EXPECTED: &'static str = "skip or keep";
+
+    fn from_raw(raw: &Raw) -> Option<Self> {
+        match raw.text()?.trim() {
+            "skip" => Some(Self::Skip),
+            "keep" => Some(Self::Keep),
+            _ => None,
+        }
+    }
+}
+
 impl Value for PartitionTime {
     const KIND: &'static str = "unit of time";
     const EXPECTED: &'static str = "hour, day, month or none";
@@ -128,6 +172,11 @@ mod tests {
         let list = Raw::List(vec![Raw::Text("tenant".to_owned()), Raw::Text("device.platform".to_owned())]);
         assert_eq!(Fields::from_raw(&list), plain("tenant, device.platform"));
         assert_eq!(Fields::from_raw(&Raw::List(Vec::new())), Some(Fields::default()), "no folders");
+        let headers = plain::<Headers>("X-Tenant, trace").unwrap();
+        assert_eq!(headers.as_slice(), ["X-Tenant", "trace"]);
+        for wrong in ["", "a,,b", "a b", "a:"] {
+            assert_eq!(plain::<Headers>(wrong), None, "{wrong:?}");
+        }
         for wrong in ["", "a,,b", "a b", "a/b"] {
             assert_eq!(plain::<Fields>(wrong), None, "{wrong:?}");
         }

@@ -215,10 +215,7 @@ impl Encode for Encoder {
 fn chunk_len(rows: &[BatchRow<Payload>]) -> usize {
     let mut bytes = 0;
     let fits = |row: &&BatchRow<Payload>| {
-        bytes += match &row.payload {
-            Payload::Event(body) => body.len(),
-            Payload::DeadLetter(letter) => letter.body.len(),
-        };
+        bytes += row.payload.body().len();
         bytes <= CHUNK_BYTES
     };
     rows.iter().take(CHUNK_ROWS).take_while(fits).count().max(1)

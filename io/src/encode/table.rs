@@ -32,8 +32,12 @@ pub(super) fn batch(table: &Table, rows: &[BatchRow<Payload>]) -> Result<(Record
             break;
         }
         let stream_sequence = message.stream_sequence;
-        let Payload::Event(body) = payload else { return Err(EncodeError::Misplaced { stream_sequence }) };
-        let pushed = columns.push(body, stream_sequence, message.published_at);
+        let (body, notes) = match payload {
+            Payload::Event(body) => (body, &[][..]),
+            Payload::Noted(noted) => (&noted.body, &noted.notes[..]),
+            Payload::DeadLetter(_) => return Err(EncodeError::Misplaced { stream_sequence }),
+        };
+        let pushed = columns.push_noted(body, notes, stream_sequence, message.published_at);
         pushed.map_err(|source| EncodeError::Row { stream_sequence, source })?;
         taken += 1;
     }

@@ -16,7 +16,7 @@ use super::structs::StructGrower;
 use crate::protobuf::{EnumId, JsonWriter, Kind, MessageId, Record, Seconds, Tables, Value, WireError};
 
 /// What a value takes, more or less.
-const CELL_BYTES: usize = 8;
+pub(crate) const CELL_BYTES: usize = 8;
 
 /// What all columns of a batch have in common while they grow.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ mod structs;
 
 pub(crate) use build::Builder;
 pub(crate) use check::{Check, Misfit, Unfit};
-pub(crate) use grower::Growing;
+pub(crate) use grower::{CELL_BYTES, Growing};
 pub(crate) use shape::{Column, Shape, Source, Texts};
 pub(crate) use structs::StructGrower;
 

@@ -16,6 +16,7 @@ mod record;
 mod skip;
 mod table;
 mod transcoder;
+mod unknown;
 
 pub use error::WireError;
 pub use table::SchemaError;
@@ -28,6 +29,7 @@ pub(crate) use record::{Record, Shelf, Value};
 pub(crate) use table::{
     Cardinality, EnumId, EnumTable, Field, Kind, MessageId, MessageTable, Seconds, Tables, WellKnown,
 };
+pub(crate) use unknown::push_unknown;
 
 #[cfg(test)]
 mod tests;

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int32Builder, Int64Builder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder};
+use arrow::array::{
+    ArrayRef, BinaryBuilder, Int32Builder, Int64Builder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
+};
 use arrow::error::ArrowError;
 
 use super::path::push_folder_value;
 use super::{Inner, PartitionColumn, Table};
 use crate::columns::{PushError, TextBudget};
-use crate::nested::{Growing, StructGrower, Texts};
+use crate::nested::{CELL_BYTES, Growing, StructGrower, Texts};
 use crate::partition::EventHour;
-use crate::protobuf::{Kind, Record, Shelf, Tables, Value};
+use crate::protobuf::{Kind, Record, Shelf, Tables, Value, push_unknown};
 
 /// A batch is full with so many values, which is about 8 MiB of them.
 const FULL: usize = 1 << 20;
@@ -27,6 +29,9 @@ pub struct TableColumns {
     partition: Vec<PartitionGrower>,
     sequence: Int64Builder,
     published_at: TimestampMicrosecondBuilder,
+    notes: Vec<StringBuilder>,
+    /// Where it is kept: what the schema does not know.
+    unknown: Option<(BinaryBuilder, Vec<u8>)>,
     budget: TextBudget,
     /// What a row takes at least.
     width: usize,
@@ -55,6 +60,8 @@ impl TableColumns {
             partition: partition.collect(),
             sequence: Int64Builder::with_capacity(capacity),
             published_at: TimestampMicrosecondBuilder::with_capacity(capacity).with_timezone("UTC"),
+            notes: inner.notes.iter().map(|_| StringBuilder::with_capacity(capacity, 0)).collect(),
+            unknown: inner.keep_unknown_fields.then(|| (BinaryBuilder::with_capacity(capacity, 0), Vec::new())),
             table: table.clone(),
             shelf: Shelf::default(),
             scratch: String::new(),
@@ -78,10 +85,31 @@ impl TableColumns {
     /// When the message is poison, which [`TableDecoder::decode`](crate::TableDecoder::decode) would have said, or the columns are
     /// full: nothing was added then. A text of more than 2 GiB spoils the batch.
     pub fn push(&mut self, body: &[u8], stream_sequence: u64, published_at_ns: i64) -> Result<(), PushError> {
+        self.push_noted(body, &[], stream_sequence, published_at_ns)
+    }
+
+    /// As [`Self::push`], with what was noted of the message: a text or none for each of [`Table::notes`].
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Self::push`].
+    pub fn push_noted(
+        &mut self,
+        body: &[u8],
+        notes: &[Option<Box<str>>],
+        stream_sequence: u64,
+        published_at_ns: i64,
+    ) -> Result<(), PushError> {
+        let noted: usize = notes.iter().flatten().map(|note| note.len()).sum();
+        self.budget.take(body.len().saturating_add(noted))?;
         let mut record = self.shelf.take();
         let pushed = self.push_record(&mut record, body, stream_sequence, published_at_ns);
         self.shelf.put(record);
-        pushed
+        pushed?;
+        for (index, column) in self.notes.iter_mut().enumerate() {
+            column.append_option(notes.get(index).and_then(Option::as_deref));
+        }
+        Ok(())
     }
 
     fn push_record<'a>(
@@ -94,17 +122,24 @@ impl TableColumns {
         self.table.read(record, body)?;
         let inner = &*self.table.0;
         let hour = inner.layout.hour(&inner.tables, inner.message, record, published_at_ns)?;
-        self.budget.take(body.len())?;
         let mut growing = Growing { tables: &inner.tables, text: &mut self.scratch, cells: &mut self.cells };
         let appended = self.message.append(&mut growing, record, Some(0));
         appended.map_err(|source| self.table.not_a_message(source))?;
         for column in &mut self.partition {
             column.append(inner, &mut self.scratch, record, hour);
         }
+        if let Some((column, bytes)) = &mut self.unknown {
+            bytes.clear();
+            if record.unknown() > 0 {
+                let copied = push_unknown(&inner.tables, inner.message, body, bytes);
+                copied.map_err(|source| self.table.not_a_message(source))?;
+            }
+            column.append_option((!bytes.is_empty()).then_some(&*bytes));
+        }
         // Beyond 2^63 it turns negative, and stays as unique as it was, which is what readers need it for.
         self.sequence.append_value(stream_sequence.cast_signed());
         self.published_at.append_value(published_at_ns.div_euclid(1000));
-        self.cells += self.width;
+        self.cells += self.width + body.len() / CELL_BYTES;
         Ok(())
     }
 
@@ -119,6 +154,10 @@ impl TableColumns {
         columns.extend(self.partition.into_iter().map(PartitionGrower::finish));
         columns.push(Arc::new(self.sequence.finish()));
         columns.push(Arc::new(self.published_at.finish()));
+        columns.extend(self.notes.into_iter().map(|mut notes| Arc::new(notes.finish()) as ArrayRef));
+        if let Some((mut unknown, _)) = self.unknown {
+            columns.push(Arc::new(unknown.finish()));
+        }
         RecordBatch::try_new(self.table.schema_of(Texts::Dictionary), columns)
     }
 }

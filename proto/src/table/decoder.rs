@@ -18,6 +18,7 @@ pub struct TableDecoder {
     /// The memory of one message, used for each.
     shelf: Shelf,
     folder: String,
+    unknown_fields: u64,
     /// Looked up, never iterated, so its order shows nowhere.
     folders: HashSet<Arc<str>>,
 }
@@ -26,7 +27,13 @@ impl TableDecoder {
     /// A decoder that has seen no folder yet.
     #[must_use]
     pub fn new(table: &Table) -> Self {
-        Self { table: table.clone(), shelf: Shelf::default(), folder: String::new(), folders: HashSet::new() }
+        Self {
+            table: table.clone(),
+            shelf: Shelf::default(),
+            folder: String::new(),
+            unknown_fields: 0,
+            folders: HashSet::new(),
+        }
     }
 
     /// Decodes the whole body, and finds the partition of its row. `published_at_ns` is in nanoseconds since the Unix epoch.
@@ -40,8 +47,15 @@ impl TableDecoder {
     pub fn decode(&mut self, body: &[u8], published_at_ns: i64) -> Result<Partition, Poison> {
         let mut record = self.shelf.take();
         let found = self.find_folder(&mut record, body, published_at_ns);
+        self.unknown_fields = record.unknown();
         self.shelf.put(record);
         found.map(|()| Partition::from_folder(0, self.intern()))
+    }
+
+    /// How many fields of the last message the schema does not know.
+    #[must_use]
+    pub fn unknown_fields(&self) -> u64 {
+        self.unknown_fields
     }
 
     fn find_folder<'a>(&mut self, record: &mut Record<'a>, body: &'a [u8], published_at_ns: i64) -> Result<(), Poison> {

@@ -6,6 +6,7 @@ mod columns;
 mod decoder;
 mod layout;
 mod leaves;
+mod notes;
 mod options;
 mod path;
 
@@ -17,15 +18,20 @@ use crate::nested::{Builder, Check, Column, Misfit, Source, Texts, Unfit};
 use crate::poison::Poison;
 use crate::protobuf::{MessageId, Record, SchemaError, Tables, WireError};
 use layout::{Layout, time_names};
+use notes::Notes;
 
 pub use columns::TableColumns;
 pub use decoder::TableDecoder;
 pub use leaves::{Leaf, LeafKind};
+pub use notes::Note;
 pub use options::{EventTime, TableOptions, TimeUnit};
 
 /// The message's sequence in its stream, and the time at which the server stored it.
 const SEQUENCE: &str = "nats_stream_sequence";
 const PUBLISHED: &str = "nats_published_at";
+
+/// What the schema does not know.
+const UNKNOWN: &str = "unknown_fields";
 
 /// How many names of a path are shown.
 const MAX_SHOWN: usize = 8;
@@ -43,6 +49,8 @@ struct Inner {
     layout: Layout,
     /// The columns beside those of the message that a partition makes, in files that have them.
     partition_columns: Box<[PartitionColumn]>,
+    keep_unknown_fields: bool,
+    notes: Notes,
 }
 
 /// A column that is in the path as well.
@@ -65,16 +73,31 @@ impl Table {
         let name = &options.message;
         let message = tables.find(name).ok_or_else(|| SchemaError::NoMessage { name: name.clone() })?;
         let layout = Layout::new(&tables, message, options)?;
-        let columns = root_columns(&tables, message, &layout, options)?;
+        let notes = notes::of(options)?;
+        let columns = root_columns(&tables, message, &layout, &notes, options)?;
         let partition_columns = if options.partition_columns_in_file { added(&layout) } else { Box::default() };
         let check = Check::new(&columns);
-        Ok(Self(Arc::new(Inner { tables: Arc::new(tables), message, columns, check, layout, partition_columns })))
+        Ok(Self(Arc::new(Inner {
+            tables: Arc::new(tables),
+            message,
+            columns,
+            check,
+            layout,
+            partition_columns,
+            keep_unknown_fields: options.keep_unknown_fields,
+            notes,
+        })))
     }
 
     /// The full name of the message type.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.tables.message(self.0.message).name
+    }
+
+    /// What is to be noted of each message beside its body, in the order of its columns.
+    pub fn notes(&self) -> impl ExactSizeIterator<Item = &Note> {
+        self.0.notes.iter().map(|(_, note)| note)
     }
 
     /// The schema of the files.
@@ -98,6 +121,10 @@ impl Table {
         }));
         fields.push(Field::new(SEQUENCE, DataType::Int64, false));
         fields.push(Field::new(PUBLISHED, DataType::Timestamp(ArrowUnit::Microsecond, Some("UTC".into())), false));
+        fields.extend(self.0.notes.iter().map(|(name, _)| Field::new(&**name, DataType::Utf8, true)));
+        if self.0.keep_unknown_fields {
+            fields.push(Field::new(UNKNOWN, DataType::Binary, true));
+        }
         Arc::new(Schema::new(fields))
     }
 
@@ -132,11 +159,14 @@ fn root_columns(
     tables: &Tables,
     message: MessageId,
     layout: &Layout,
+    notes: &[(Box<str>, Note)],
     options: &TableOptions,
 ) -> Result<Box<[Column]>, SchemaError> {
     let folders: Vec<usize> = layout.fields.iter().filter_map(|field| field.path.top_level()).collect();
     let own = |name: &&str| layout.fields.iter().any(|field| &*field.name == *name && field.path.top_level().is_some());
-    let reserved: Vec<&str> = layout.names().filter(|name| !own(name)).chain([SEQUENCE, PUBLISHED]).collect();
+    let added = notes.iter().map(|(name, _)| &**name).chain(options.keep_unknown_fields.then_some(UNKNOWN));
+    let added = added.chain([SEQUENCE, PUBLISHED]);
+    let reserved: Vec<&str> = layout.names().filter(|name| !own(name)).chain(added).collect();
     let columns = Builder::new(tables, options.recursion_depth).root(message, &reserved)?;
     let in_file = |column: &Column| match column.source {
         Source::Field { index } => options.partition_columns_in_file || !folders.contains(&index),

@@ -17,6 +17,30 @@ pub struct TableOptions {
     pub partition_time: PartitionTime,
     /// Whether what makes folders is in the files too.
     pub partition_columns_in_file: bool,
+    /// Whether what the schema does not know of a message is kept in a column.
+    pub keep_unknown_fields: bool,
+    /// Whether the subject is a column.
+    pub subject_column: bool,
+    /// The headers that are columns, by their names.
+    pub header_columns: Vec<String>,
+}
+
+impl TableOptions {
+    /// A message as a table of nothing but its fields, with folders for the hours in which it was published.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            recursion_depth: 2,
+            partition_by: Vec::new(),
+            event_time: EventTime::Published,
+            partition_time: PartitionTime::Hour,
+            partition_columns_in_file: false,
+            keep_unknown_fields: false,
+            subject_column: false,
+            header_columns: Vec::new(),
+        }
+    }
 }
 
 /// Where the time of an event is found.

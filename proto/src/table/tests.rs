@@ -1,4 +1,4 @@
-use arrow::array::AsArray;
+use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage};
@@ -16,14 +16,7 @@ fn descriptors(file: &str) -> Vec<u8> {
 }
 
 fn options() -> TableOptions {
-    TableOptions {
-        message: "table3.Row".to_owned(),
-        recursion_depth: 2,
-        partition_by: Vec::new(),
-        event_time: EventTime::Published,
-        partition_time: PartitionTime::Hour,
-        partition_columns_in_file: false,
-    }
+    TableOptions::new("table3.Row")
 }
 
 fn rows(options: &TableOptions) -> Table {
@@ -250,4 +243,52 @@ fn memory_is_bounded_by_values_and_not_by_bytes() {
     let taken = rows.count();
     assert!((1..20).contains(&taken), "{taken} rows of 2,000 elements");
     assert!(TableDecoder::new(&table).decode(&flood(5_000), PUBLISHED).is_ok());
+}
+
+#[test]
+fn what_is_not_known_is_counted_and_kept_on_request() {
+    // Fields 1000 and 1001, the second within the shop.
+    let body = b"\xC2\x3E\x02hi\xD2\x02\x05\xC8\x3E\x07\x20\x02\xCA\x3E\x00";
+    let with = TableOptions { keep_unknown_fields: true, ..options() };
+    for (options, kept) in [(options(), false), (with, true)] {
+        let table = rows(&options);
+        let mut decoder = TableDecoder::new(&table);
+        decoder.decode(body, PUBLISHED).unwrap();
+        assert_eq!(decoder.unknown_fields(), 3);
+        decoder.decode(b"", PUBLISHED).unwrap();
+        assert_eq!(decoder.unknown_fields(), 0);
+        let mut columns = TableColumns::new(&table, 2);
+        columns.push(body, 1, PUBLISHED).unwrap();
+        columns.push(b"", 2, PUBLISHED).unwrap();
+        let batch = columns.finish().unwrap();
+        assert_eq!(batch.column_by_name("unknown_fields").is_some(), kept);
+        if kept {
+            let column = batch.column_by_name("unknown_fields").unwrap().as_binary::<i32>();
+            assert_eq!(column.value(0), b"\xC2\x3E\x02hi\xD2\x02\x03\xC8\x3E\x07\xCA\x3E\x00");
+            assert!(column.is_null(1));
+        }
+    }
+}
+
+#[test]
+fn subject_and_headers_are_columns_on_request() {
+    let headers = ["X-Tenant", "trace.id"].map(str::to_owned).to_vec();
+    let options = TableOptions { subject_column: true, header_columns: headers, ..options() };
+    let table = rows(&options);
+    let added = names(&table).split_off(names(&table).len() - 3);
+    assert_eq!(added, ["nats_subject", "nats_header_x_tenant", "nats_header_trace_id"]);
+    let mut columns = TableColumns::new(&table, 2);
+    columns.push_noted(b"", &[Some("a.b".into()), None, Some("7".into())], 1, PUBLISHED).unwrap();
+    columns.push(b"", 2, PUBLISHED).unwrap();
+    let batch = columns.finish().unwrap();
+    let texts = |name: &str| {
+        let column = batch.column_by_name(name).unwrap().as_string::<i32>();
+        column.iter().map(|text| text.map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert_eq!(texts("nats_subject"), [Some("a.b".to_owned()), None]);
+    assert_eq!(texts("nats_header_x_tenant"), [None, None]);
+    assert_eq!(texts("nats_header_trace_id"), [Some("7".to_owned()), None]);
+    let twice = TableOptions { header_columns: vec!["a-b".to_owned(), "A_B".to_owned()], ..options };
+    let error = Table::new(&descriptors("table3.proto"), &twice).unwrap_err().to_string();
+    assert_eq!(error, "header A_B can't be a column: another header has the same column, nats_header_a_b");
 }

@@ -11,7 +11,7 @@ use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::printer::print_schema;
 use warehouse_sink_core::{Destination, MessageId};
-use warehouse_sink_proto::{EventTime, Partition, PartitionTime, TableDecoder, TableOptions};
+use warehouse_sink_proto::{Partition, PartitionTime, TableDecoder, TableOptions};
 
 use super::*;
 use crate::encode::{Compression, Encode, Encoder};
@@ -23,14 +23,7 @@ const PUBLISHED_AT: i64 = 1_735_689_600_123_456_789;
 fn table(file: &str, message: &str) -> Table {
     let mut compiler = protox::Compiler::new([FOLDER]).unwrap();
     let set = compiler.include_imports(true).open_files([file]).unwrap().encode_file_descriptor_set();
-    let options = TableOptions {
-        message: message.to_owned(),
-        recursion_depth: 1,
-        partition_by: Vec::new(),
-        event_time: EventTime::Published,
-        partition_time: PartitionTime::Day,
-        partition_columns_in_file: false,
-    };
+    let options = TableOptions { recursion_depth: 1, partition_time: PartitionTime::Day, ..TableOptions::new(message) };
     Table::new(&set, &options).unwrap()
 }
 

@@ -37,6 +37,7 @@ impl<'a> Record<'a> {
                 expected = index + 1;
             } else {
                 reader.skip(key, left).map_err(|error| error.within(&format!("field {}", key.number)))?;
+                self.unknown += u64::from(CHECK);
             }
         }
     }

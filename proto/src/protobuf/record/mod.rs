@@ -76,6 +76,8 @@ pub(crate) struct Record<'a> {
     nodes: Vec<Node>,
     /// The entries of the maps that are being written.
     entries: Vec<Entry<'a>>,
+    /// How many fields were passed over.
+    unknown: u64,
 }
 
 impl<'a> Record<'a> {
@@ -90,6 +92,7 @@ impl<'a> Record<'a> {
         self.free.clear();
         self.nodes.clear();
         self.entries.clear();
+        self.unknown = 0;
         if body.len() >= MAX_BODY {
             return Err(WireError::new(Fault::Size { bytes: body.len() }, 0));
         }
@@ -116,6 +119,11 @@ impl<'a> Record<'a> {
                 _ => Value::Absent,
             },
         }
+    }
+
+    /// How many fields the body has that the schema does not know, at any depth. Those within them are not counted.
+    pub fn unknown(&self) -> u64 {
+        self.unknown
     }
 
     /// The first element of a list.

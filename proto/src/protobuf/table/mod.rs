@@ -47,6 +47,14 @@ pub enum SchemaError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A header that is to be a column can't be one.
+    #[error("header {header} can't be a column: another header has the same column, {column}")]
+    Header {
+        /// The header's name.
+        header: String,
+        /// The column that both would have.
+        column: String,
+    },
     /// The field that is to be the event's time holds none.
     #[error("{field} can't be the event's time: it must be a google.protobuf.Timestamp or a whole number")]
     EventTime {
