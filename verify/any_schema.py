@@ -48,7 +48,7 @@ def make(options: argparse.Namespace, descriptor_set: bytes) -> tuple[list[bytes
     bodies = []
     for _ in range(options.count):
         message = kind()
-        maker.fill(message, 4)
+        maker.fill(message, 3)
         body = message.SerializeToString(deterministic=True)
         bodies.append(body + UNKNOWN if options.extras and len(bodies) % 2 == 0 else body)
     return bodies, [b"\xff", b"\x0a\x05a"]
@@ -202,7 +202,8 @@ def check(options: argparse.Namespace) -> dict:
     renamed = dict(pair.split("=") for pair in options.renamed)
     files = sorted(options.files.rglob("*.parquet"))
     letters = sorted(options.dead_letter.rglob("*.parquet")) if options.dead_letter else []
-    dead = {row["nats_stream_sequence"]: row["reason"] for row in with_pyarrow(letters)}
+    letters = [row for row in with_pyarrow(letters) if row["nats_subject"] == options.subject]
+    dead = {row["nats_stream_sequence"]: row["reason"] for row in letters}
     faults = [f"{sequence}: no dead letter" for sequence in sorted(poison - dead.keys())]
     faults += [f"{sequence}: a dead letter: {dead[sequence]}" for sequence in sorted(dead.keys() - poison)]
     columns = 0
@@ -226,7 +227,7 @@ def main() -> None:
     parser.add_argument("--subject", default=SUBJECT)
     parser.add_argument("--proto", type=Path, required=True)
     parser.add_argument("--message", required=True)
-    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--count", type=int, default=150)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--descriptor-set-out", type=Path)
     parser.add_argument("--files", type=Path)

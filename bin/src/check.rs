@@ -66,7 +66,8 @@ fn check_machine(settings: &Settings) -> Result<String, CheckError> {
 fn check_schema(settings: &Settings) -> Result<String, CheckError> {
     let schema = schema::load(settings)?;
     let options = ColumnOptions { partition_columns_in_file: settings.parquet.partition_columns_in_file };
-    Ok(format!("schema: {} makes {} columns", schema.name(), schema.columns(&options)))
+    let said = |(name, columns)| format!("schema: {name} makes {columns} columns");
+    Ok(schema.columns(&options).into_iter().map(said).collect::<Vec<_>>().join("\n"))
 }
 
 async fn check_nats(settings: &Settings) -> Result<String, CheckError> {
@@ -85,7 +86,14 @@ async fn check_nats(settings: &Settings) -> Result<String, CheckError> {
 
 async fn check_store(settings: &Settings) -> Result<String, CheckError> {
     let store = open_store(settings).await?;
-    probe(&store, settings.storage.prefix.as_str()).await?;
+    match &settings.schema.route {
+        Some(routes) => {
+            for route in routes.as_slice() {
+                probe(&store, route.prefix.as_str()).await?;
+            }
+        }
+        None => probe(&store, settings.storage.prefix.as_str()).await?,
+    }
     if settings.dead_letter.enabled {
         probe(&store, settings.dead_letter_prefix().as_str()).await?;
     }

@@ -3,13 +3,13 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use warehouse_sink_io::schema::StreamSchema;
+use warehouse_sink_io::schema::{Route, StreamSchema};
+use warehouse_sink_io::subject::SubjectFilter;
 use warehouse_sink_proto::protobuf::SchemaError;
 use warehouse_sink_proto::{EventTime, Table, TableOptions};
 
-use crate::settings::{Fields, Format, Headers, Paths, Schema, Settings, UnknownFields};
+use crate::settings::{Fields, Format, Headers, Paths, RouteSettings, Schema, Settings, UnknownFields};
 
 /// Why there is no schema. The settings, or the files that they name, have to change.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +40,29 @@ pub fn load(settings: &Settings) -> Result<StreamSchema, LoadError> {
     if schema.format == Format::CausalityV1 {
         return Ok(StreamSchema::built_in()?);
     }
-    let table = Table::new(&descriptor_set(schema)?, &options(settings))?;
-    Ok(StreamSchema::Table(Arc::new(table)))
+    let set = descriptor_set(schema)?;
+    let Some(routes) = &schema.route else {
+        let message = schema.message.clone().unwrap_or_default();
+        let route = Route::all(Table::new(&set, &options(settings, message))?);
+        return Ok(StreamSchema::Tables([route].into()));
+    };
+    let routes = routes.as_slice().iter().map(|said| route(settings, &set, said));
+    Ok(StreamSchema::Tables(routes.collect::<Result<_, _>>()?))
+}
+
+fn route(settings: &Settings, set: &[u8], said: &RouteSettings) -> Result<Route, LoadError> {
+    let mut options = options(settings, said.message.clone());
+    if let Some(fields) = &said.partition_by {
+        options.partition_by = fields.as_slice().to_vec();
+    }
+    if let Some(field) = &said.event_time {
+        options.event_time = EventTime::Field { field: field.clone(), unit: settings.schema.event_time_unit };
+    }
+    Ok(Route {
+        subject: SubjectFilter::new(said.subject.as_str()),
+        prefix: Some(said.prefix.as_str().to_owned()),
+        table: Table::new(set, &options)?,
+    })
 }
 
 fn descriptor_set(schema: &Schema) -> Result<Vec<u8>, LoadError> {
@@ -62,14 +83,14 @@ fn compile(files: &[PathBuf], include: Option<&Paths>) -> Result<Vec<u8>, LoadEr
     Ok(compiler.include_imports(true).open_files(files)?.encode_file_descriptor_set())
 }
 
-fn options(settings: &Settings) -> TableOptions {
+fn options(settings: &Settings, message: String) -> TableOptions {
     let schema = &settings.schema;
     let event_time = match &schema.event_time {
         Some(field) => EventTime::Field { field: field.clone(), unit: schema.event_time_unit },
         None => EventTime::Published,
     };
     TableOptions {
-        message: schema.message.clone().unwrap_or_default(),
+        message,
         recursion_depth: schema.recursion_depth.get(),
         partition_by: schema.partition_by.as_ref().map(Fields::as_slice).unwrap_or_default().to_vec(),
         event_time,

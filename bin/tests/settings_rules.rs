@@ -47,8 +47,8 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ),
     (
         "[schema]\nformat = \"protobuf\"\ndescriptor_set = \"a\"",
-        "schema.format is \"protobuf\", but no message is named",
-        "set schema.message",
+        "schema.format is \"protobuf\", so either schema.message or [[schema.route]] names the messages",
+        "set one of them",
     ),
     (
         "[schema]\nformat = \"protobuf\"\nmessage = \"a.B\"",
@@ -64,6 +64,18 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "[schema]\nformat = \"protobuf\"\nmessage = \"a.B\"\ndescriptor_set = \"a\"\ninclude = [\"b\"]",
         "schema.include is where schema.proto_files are searched",
         "set both or neither",
+    ),
+    (
+        "[schema]\nformat = \"protobuf\"\ndescriptor_set = \"a\"\n[[schema.route]]\nsubject = \"a.>\"\nmessage = \"a.B\"\n\
+         prefix = \"rows\"\n[[schema.route]]\nsubject = \"b.>\"\nmessage = \"b.C\"\nprefix = \"rows/b\"",
+        "the prefix of the route of b.> (\"rows/b\") and the prefix of the route of a.> (\"rows\") must lie apart",
+        "change one of them",
+    ),
+    (
+        "[schema]\nformat = \"protobuf\"\ndescriptor_set = \"a\"\n[[schema.route]]\nsubject = \"a.>\"\nmessage = \"a.B\"\n\
+         prefix = \"events-dead-letter\"",
+        "the prefix of the route of a.> (\"events-dead-letter\") and dead_letter.prefix (\"events-dead-letter\")",
+        "change one of them",
     ),
     ("[nats]\nusername = \"u\"", "nats.username is set without nats.password", "set both or neither"),
     ("[nats]\npassword = \"p\"", "nats.password is set without nats.username", "set both or neither"),

@@ -24,5 +24,6 @@ pub mod publish;
 pub mod schema;
 pub mod source;
 pub mod store;
+pub mod subject;
 #[cfg(not(madsim))]
 mod tls;

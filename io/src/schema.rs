@@ -12,14 +12,39 @@ use warehouse_sink_proto::{ColumnOptions, EventSchema, Note, Partition, Table, T
 use crate::metrics::Metrics;
 use crate::payload::{Decode, EventDecoder, Noted, Payload, dead_letter};
 use crate::source::Incoming;
+use crate::subject::SubjectFilter;
+
+/// The name of the built-in schema.
+const EVENTS: &str = "causality.v1";
+
+/// Why a message is poison that no route is for.
+const NO_ROUTE: &str = "no route of the settings fits its subject";
 
 /// What the messages of a stream are. Cheap to clone.
 #[derive(Clone, Debug)]
 pub enum StreamSchema {
     /// The events of `causality.v1`.
     Events(EventSchema),
-    /// Messages of one configured type.
-    Table(Arc<Table>),
+    /// Messages of configured types. Each goes the first route that fits its subject.
+    Tables(Arc<[Route]>),
+}
+
+/// The messages of some subjects, all of one type, and where their rows go.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The subjects.
+    pub subject: SubjectFilter,
+    /// What the keys of its files begin with, where that is not the prefix of all files.
+    pub prefix: Option<String>,
+    /// What a message is.
+    pub table: Table,
+}
+
+impl Route {
+    /// The one route of a stream with one type of messages.
+    pub fn all(table: Table) -> Self {
+        Route { subject: SubjectFilter::new(">"), prefix: None, table }
+    }
 }
 
 impl StreamSchema {
@@ -32,27 +57,37 @@ impl StreamSchema {
         EventSchema::built_in().map(Self::Events)
     }
 
-    /// Its name, for the files' metadata.
-    pub fn name(&self) -> &str {
+    /// The name of each type of messages, and how many columns a file of it has.
+    pub fn columns(&self, options: &ColumnOptions) -> Vec<(String, usize)> {
         match self {
-            StreamSchema::Events(_) => "causality.v1",
-            StreamSchema::Table(table) => table.message(),
+            StreamSchema::Events(_) => vec![(EVENTS.to_owned(), schema(options).fields().len())],
+            StreamSchema::Tables(routes) => {
+                let columns = |route: &Route| (route.table.message().to_owned(), route.table.leaves().len());
+                routes.iter().map(columns).collect()
+            }
         }
     }
 
-    /// How many columns a file has.
-    pub fn columns(&self, options: &ColumnOptions) -> usize {
-        match self {
-            StreamSchema::Events(_) => schema(options).fields().len(),
-            StreamSchema::Table(table) => table.leaves().len(),
-        }
+    /// The name of the type of a partition's messages, for its files' metadata.
+    pub(crate) fn name(&self, partition: &Partition) -> &str {
+        self.route(partition).map_or(EVENTS, |route| route.table.message())
     }
 
-    /// The Arrow schema of its files.
-    pub(crate) fn arrow(&self, options: &ColumnOptions) -> SchemaRef {
+    /// The prefix of a partition's files, where it is not that of all files.
+    pub(crate) fn prefix(&self, partition: &Partition) -> Option<&str> {
+        self.route(partition)?.prefix.as_deref()
+    }
+
+    /// The Arrow schema of a partition's files.
+    pub(crate) fn arrow(&self, partition: &Partition, options: &ColumnOptions) -> SchemaRef {
+        self.route(partition).map_or_else(|| schema(options), |route| route.table.schema())
+    }
+
+    /// The route that a partition's messages went; none for the built-in schema.
+    pub(crate) fn route(&self, partition: &Partition) -> Option<&Route> {
         match self {
-            StreamSchema::Events(_) => schema(options),
-            StreamSchema::Table(table) => table.schema(),
+            StreamSchema::Events(_) => None,
+            StreamSchema::Tables(routes) => routes.get(partition.table()),
         }
     }
 
@@ -60,7 +95,11 @@ impl StreamSchema {
     pub fn decoder(&self, metrics: &Metrics) -> StreamDecoder {
         let reads = match self {
             StreamSchema::Events(events) => Reads::Events(EventDecoder::new(events)),
-            StreamSchema::Table(table) => Reads::Table(table.clone(), Box::new(TableDecoder::new(table))),
+            StreamSchema::Tables(routes) => {
+                let numbered = routes.iter().zip(0..);
+                let decoders = numbered.map(|(route, number)| TableDecoder::numbered(&route.table, number));
+                Reads::Tables(routes.clone(), decoders.collect())
+            }
         };
         StreamDecoder { reads, unknown_fields: metrics.unknown_fields.clone() }
     }
@@ -74,7 +113,8 @@ pub struct StreamDecoder {
 
 enum Reads {
     Events(EventDecoder),
-    Table(Arc<Table>, Box<TableDecoder>),
+    /// Each route with its decoder.
+    Tables(Arc<[Route]>, Box<[TableDecoder]>),
 }
 
 impl Decode for StreamDecoder {
@@ -84,7 +124,13 @@ impl Decode for StreamDecoder {
     fn decode<M: Incoming>(&mut self, message: &M) -> Rows<Partition, Payload> {
         let (rows, unknown) = match &mut self.reads {
             Reads::Events(events) => (events.decode(message), events.unknown_fields()),
-            Reads::Table(table, decoder) => (Rows::One(row(table, decoder, message)), decoder.unknown_fields()),
+            Reads::Tables(routes, decoders) => {
+                let mut both = routes.iter().zip(decoders);
+                let Some((route, decoder)) = both.find(|(route, _)| route.subject.fits(message.subject())) else {
+                    return Rows::One(dead_letter(message, NO_ROUTE.to_owned()));
+                };
+                (Rows::One(row(&route.table, decoder, message)), decoder.unknown_fields())
+            }
         };
         if unknown > 0 {
             self.unknown_fields.increment(unknown);

@@ -11,6 +11,7 @@ use warehouse_sink_proto::{PartitionTime, TimeUnit};
 
 use super::address::{ListenAddress, NatsUrls};
 use super::reader::Reader;
+use super::routes::Routes;
 use super::schema_types::{Fields, Format, Headers, Paths, UnknownFields};
 use super::table::Default::{Derived, Unset, Value as Is};
 use super::table::{Key, Section, settings};
@@ -95,6 +96,8 @@ settings! {
         event_time_unit: TimeUnit = Is("ms");
         /// The unit of event time, in UTC, that has a folder of its own: `hour`, `day`, `month` or `none`.
         partition_time: PartitionTime = Is("hour");
+        /// `[[schema.route]]`: messages of several types, by their subjects, instead of `message`: see [schemas](schemas.md#several-types).
+        route: Option<Routes> = Unset;
         /// What becomes of fields that the schema does not know: `skip` counts them, `keep` stores them in a column as well.
         unknown_fields: UnknownFields = Is("skip");
         /// Store the subject in a column, `nats_subject`.

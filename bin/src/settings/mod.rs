@@ -20,6 +20,7 @@ mod nearest;
 mod problem;
 mod reader;
 mod reference;
+mod routes;
 mod rules;
 mod schema_types;
 mod table;
@@ -35,6 +36,7 @@ pub use keys::{
 };
 pub use problem::{Origin, Problem, SettingsError};
 pub use reference::reference;
+pub use routes::{RouteSettings, Routes};
 pub use schema_types::{Fields, Format, Headers, Paths, UnknownFields};
 pub use table::{Default, Key, Section};
 pub use types::{LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subject, Subjects};

@@ -8,7 +8,9 @@ use warehouse_sink_proto::PartitionTime;
 
 use super::keys::{Nats, Schema, Settings};
 use super::problem::Problem;
+use super::routes::{RouteSettings, Routes};
 use super::schema_types::{Format, UnknownFields};
+use super::types::Prefix;
 
 /// The shortest ack wait that progress acks can keep a delivery alive with.
 const SHORTEST_ACK_WAIT: Duration = warehouse_sink_core::Config::MIN_ACK_WAIT;
@@ -31,6 +33,7 @@ pub fn broken(settings: &Settings) -> Vec<Problem> {
     credentials(&settings.nats, &mut broken);
     api(&settings.nats, &mut broken);
     dead_letter(settings, &mut broken);
+    routes(settings, &mut broken);
     broken.into_iter().map(Problem::between).collect()
 }
 
@@ -110,6 +113,7 @@ fn schema(schema: &Schema, broken: &mut Vec<String>) {
         ("proto_files", schema.proto_files.is_some()),
         ("include", schema.include.is_some()),
         ("message", schema.message.is_some()),
+        ("route", schema.route.is_some()),
         ("partition_by", schema.partition_by.is_some()),
         ("event_time", schema.event_time.is_some()),
         ("unknown_fields", schema.unknown_fields == UnknownFields::Keep),
@@ -132,8 +136,12 @@ fn schema(schema: &Schema, broken: &mut Vec<String>) {
         }
         return;
     }
-    if schema.message.is_none() {
-        broken.push("schema.format is \"protobuf\", but no message is named: set schema.message".to_owned());
+    if schema.message.is_some() == schema.route.is_some() {
+        broken.push(
+            "schema.format is \"protobuf\", so either schema.message or [[schema.route]] names the messages: set one of \
+             them"
+                .to_owned(),
+        );
     }
     if schema.descriptor_set.is_some() == schema.proto_files.is_some() {
         broken.push(
@@ -204,5 +212,29 @@ fn dead_letter(settings: &Settings, broken: &mut Vec<String>) {
             dead.as_str(),
             events.as_str(),
         ));
+    }
+}
+
+/// Readers take every file under a prefix for rows of its table. Two routes may go into one.
+fn routes(settings: &Settings, broken: &mut Vec<String>) {
+    let routes = settings.schema.route.as_ref().map_or(&[][..], Routes::as_slice);
+    let mut taken: Vec<(String, Prefix, &str)> = Vec::new();
+    if settings.dead_letter.enabled {
+        taken.push(("dead_letter.prefix".to_owned(), settings.dead_letter_prefix(), ""));
+    }
+    for RouteSettings { subject, message, prefix, .. } in routes {
+        let name = format!("the prefix of the route of {subject}");
+        let clashes = |other: &Prefix, of: &str| {
+            (prefix.contains(other) || other.contains(prefix)) && (prefix != other || message != of)
+        };
+        if let Some((other, there, _)) = taken.iter().find(|(_, other, of)| clashes(other, of)) {
+            broken.push(format!(
+                "{name} ({:?}) and {other} ({:?}) must lie apart, or readers would take the rows of one for those of the other: \
+                 change one of them",
+                prefix.as_str(),
+                there.as_str(),
+            ));
+        }
+        taken.push((name, prefix.clone(), message));
     }
 }

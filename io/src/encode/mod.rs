@@ -93,6 +93,9 @@ pub enum EncodeError {
         /// The message that the row came from.
         stream_sequence: u64,
     },
+    /// A partition of a table that there is not.
+    #[error("there is no such table")]
+    NoTable,
     /// A row could not be made into columns.
     #[error("the row of stream sequence {stream_sequence} cannot be encoded: {source}")]
     Row {
@@ -117,8 +120,8 @@ pub struct Encoder {
     columns: ColumnOptions,
     /// Of events and dead letters.
     properties: WriterPropertiesBuilder,
-    /// Of messages of a configured type.
-    table_properties: Option<WriterPropertiesBuilder>,
+    /// Of messages of configured types, by the number of their table.
+    table_properties: Vec<WriterPropertiesBuilder>,
 }
 
 impl Encoder {
@@ -126,16 +129,20 @@ impl Encoder {
     pub fn new(schema: &StreamSchema, config: EncodeConfig) -> Self {
         let columns = ColumnOptions { partition_columns_in_file: config.partition_columns_in_file };
         let table_properties = match schema {
-            StreamSchema::Events(_) => None,
-            StreamSchema::Table(table) => Some(table::properties(&config, table)),
+            StreamSchema::Events(_) => Vec::new(),
+            StreamSchema::Tables(routes) => {
+                routes.iter().map(|route| table::properties(&config, &route.table)).collect()
+            }
         };
         Encoder { schema: schema.clone(), properties: properties::base(&config), table_properties, columns, config }
     }
 
     fn path(&self, destination: &Destination<Partition>, name: &str) -> String {
         let (prefix, folder) = match destination {
-            Destination::Partition(partition) => (&self.config.prefix, partition.path()),
-            Destination::DeadLetter => (&self.config.dead_letter_prefix, String::new()),
+            Destination::Partition(partition) => {
+                (self.schema.prefix(partition).unwrap_or(&self.config.prefix), partition.path())
+            }
+            Destination::DeadLetter => (self.config.dead_letter_prefix.as_str(), String::new()),
         };
         let file = format!("{name}.parquet");
         let parts = [prefix.trim_matches('/'), &folder, &file];
@@ -144,16 +151,17 @@ impl Encoder {
 
     fn schema(&self, destination: &Destination<Partition>) -> SchemaRef {
         match destination {
-            Destination::Partition(_) => self.schema.arrow(&self.columns),
+            Destination::Partition(partition) => self.schema.arrow(partition, &self.columns),
             Destination::DeadLetter => dead_letter_schema(),
         }
     }
 
     fn properties(&self, destination: &Destination<Partition>) -> &WriterPropertiesBuilder {
-        match (destination, &self.table_properties) {
-            (Destination::Partition(_), Some(properties)) => properties,
-            _ => &self.properties,
-        }
+        let of_table = match destination {
+            Destination::Partition(partition) => self.table_properties.get(partition.table()),
+            Destination::DeadLetter => None,
+        };
+        of_table.unwrap_or(&self.properties)
     }
 
     fn events(&self, events: &EventSchema, rows: &[BatchRow<Payload>]) -> Result<RecordBatch, EncodeError> {
@@ -175,7 +183,10 @@ impl Encoder {
     ) -> Result<(RecordBatch, usize), EncodeError> {
         let batch = match (destination, &self.schema) {
             (Destination::Partition(_), StreamSchema::Events(events)) => self.events(events, rows)?,
-            (Destination::Partition(_), StreamSchema::Table(table)) => return table::batch(table, rows),
+            (Destination::Partition(partition), StreamSchema::Tables(_)) => match self.schema.route(partition) {
+                Some(route) => return table::batch(&route.table, rows),
+                None => return Err(EncodeError::NoTable),
+            },
             (Destination::DeadLetter, _) => dead_letters(rows)?,
         };
         Ok((batch, rows.len()))
@@ -195,7 +206,7 @@ impl Encode for Encoder {
         if rows.is_empty() {
             return Err(EncodeError::Empty);
         }
-        let metadata = properties::metadata(&self.config, self.schema.name(), destination, rows);
+        let metadata = properties::metadata(&self.config, &self.schema, destination, rows);
         let properties = self.properties(destination).clone().set_key_value_metadata(Some(metadata)).build();
         let mut writer = ArrowWriter::try_new(Vec::new(), self.schema(destination), Some(properties))?;
         let mut rest = rows;

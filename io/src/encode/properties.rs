@@ -7,9 +7,10 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion};
 use parquet::schema::types::ColumnPath;
 use warehouse_sink_core::{BatchRow, Destination};
-use warehouse_sink_proto::DICTIONARY_COLUMNS;
+use warehouse_sink_proto::{DICTIONARY_COLUMNS, Partition};
 
 use super::EncodeConfig;
+use crate::schema::StreamSchema;
 
 /// Columns that have few different values within a file, besides those of the contract: what describes the device.
 const DEVICE_COLUMNS: [&str; 11] = [
@@ -66,15 +67,15 @@ pub(super) fn base(config: &EncodeConfig) -> WriterPropertiesBuilder {
 }
 
 /// What the file says of itself, for auditing and for whoever finds it without its path.
-pub(super) fn metadata<P, R>(
+pub(super) fn metadata<R>(
     config: &EncodeConfig,
-    schema: &str,
-    destination: &Destination<P>,
+    schema: &StreamSchema,
+    destination: &Destination<Partition>,
     rows: &[BatchRow<R>],
 ) -> Vec<KeyValue> {
     let sequence = |row: Option<&BatchRow<R>>| row.map(|row| row.message.stream_sequence.to_string());
     let schema = match destination {
-        Destination::Partition(_) => schema,
+        Destination::Partition(partition) => schema.name(partition),
         Destination::DeadLetter => "dead_letter",
     };
     let pairs = [

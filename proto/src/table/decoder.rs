@@ -15,6 +15,8 @@ const MAX_INTERNED: usize = 4096;
 #[derive(Debug)]
 pub struct TableDecoder {
     table: Table,
+    /// Which of several tables it is.
+    number: u16,
     /// The memory of one message, used for each.
     shelf: Shelf,
     folder: String,
@@ -27,8 +29,15 @@ impl TableDecoder {
     /// A decoder that has seen no folder yet.
     #[must_use]
     pub fn new(table: &Table) -> Self {
+        Self::numbered(table, 0)
+    }
+
+    /// A decoder for one of several tables, whose number its partitions have.
+    #[must_use]
+    pub fn numbered(table: &Table, number: u16) -> Self {
         Self {
             table: table.clone(),
+            number,
             shelf: Shelf::default(),
             folder: String::new(),
             unknown_fields: 0,
@@ -49,7 +58,7 @@ impl TableDecoder {
         let found = self.find_folder(&mut record, body, published_at_ns);
         self.unknown_fields = record.unknown();
         self.shelf.put(record);
-        found.map(|()| Partition::from_folder(0, self.intern()))
+        found.map(|()| Partition::from_folder(self.number, self.intern()))
     }
 
     /// How many fields of the last message the schema does not know.

@@ -1,7 +1,6 @@
 //! Files of messages of a configured type, read back with the parquet crate.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
@@ -15,7 +14,7 @@ use warehouse_sink_proto::{Partition, PartitionTime, TableDecoder, TableOptions}
 
 use super::*;
 use crate::encode::{Compression, Encode, Encoder};
-use crate::schema::StreamSchema;
+use crate::schema::{Route, StreamSchema};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/tests/protos");
 const PUBLISHED_AT: i64 = 1_735_689_600_123_456_789;
@@ -38,7 +37,7 @@ fn encode(table: &Table, bodies: &[&[u8]]) -> (String, Bytes) {
         prefix: "rows".to_owned(),
         dead_letter_prefix: "dead".to_owned(),
     };
-    let encoder = Encoder::new(&StreamSchema::Table(Arc::new(table.clone())), config);
+    let encoder = Encoder::new(&StreamSchema::Tables([Route::all(table.clone())].into()), config);
     let partition: Partition = TableDecoder::new(table).decode(bodies[0], PUBLISHED_AT).unwrap();
     let rows: Vec<_> = (1..)
         .zip(bodies)
