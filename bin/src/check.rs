@@ -6,9 +6,11 @@ use warehouse_sink_io::source::SourceError;
 use warehouse_sink_io::source::error_chain;
 use warehouse_sink_io::source::nats::{AttachError, NatsSource};
 use warehouse_sink_io::store::opendal::{ObjectStore, ProbeError};
+use warehouse_sink_proto::ColumnOptions;
 
 use crate::exit::{Exit, complain, say};
 use crate::pipeline::{PipelineError, open_store};
+use crate::schema::{self, LoadError};
 use crate::settings::Settings;
 
 /// What `run` would stumble over.
@@ -16,6 +18,8 @@ use crate::settings::Settings;
 enum CheckError {
     #[error("settings: {0}")]
     Machine(#[from] ConfigError),
+    #[error("schema: {0}")]
+    Schema(#[from] LoadError),
     #[error("nats: {0}")]
     Connection(#[from] SourceError),
     #[error("nats: {0}")]
@@ -29,7 +33,7 @@ enum CheckError {
 impl CheckError {
     fn exit(&self) -> Exit {
         match self {
-            CheckError::Machine(_) => Exit::Usage,
+            CheckError::Machine(_) | CheckError::Schema(_) => Exit::Usage,
             CheckError::Store(error) => error.exit(),
             CheckError::Connection(_) | CheckError::Consumer(_) | CheckError::Probe(_) => Exit::Error,
         }
@@ -39,7 +43,8 @@ impl CheckError {
 /// Checks the settings between each other, NATS and the store, each even if another fails, and says what it found: what
 /// is fine on standard output, what isn't on standard error.
 pub async fn check(settings: &Settings) -> Exit {
-    let found = [check_machine(settings), check_nats(settings).await, check_store(settings).await];
+    let (machine, schema) = (check_machine(settings), check_schema(settings));
+    let found = [machine, schema, check_nats(settings).await, check_store(settings).await];
     found.into_iter().fold(Exit::Clean, |worst, found| match found {
         Ok(lines) => {
             say(lines);
@@ -58,6 +63,13 @@ fn check_machine(settings: &Settings) -> Result<String, CheckError> {
     Ok("settings: fine".to_owned())
 }
 
+fn check_schema(settings: &Settings) -> Result<String, CheckError> {
+    let schema = schema::load(settings)?;
+    let options = ColumnOptions { partition_columns_in_file: settings.parquet.partition_columns_in_file };
+    let said = |(name, columns)| format!("schema: {name} makes {columns} columns");
+    Ok(schema.columns(&options).into_iter().map(said).collect::<Vec<_>>().join("\n"))
+}
+
 async fn check_nats(settings: &Settings) -> Result<String, CheckError> {
     let source = NatsSource::connect(settings.nats_config(), Health::new()).await?;
     let (stream, consumer) = (settings.nats.stream.as_str(), settings.nats.consumer.as_str());
@@ -74,7 +86,14 @@ async fn check_nats(settings: &Settings) -> Result<String, CheckError> {
 
 async fn check_store(settings: &Settings) -> Result<String, CheckError> {
     let store = open_store(settings).await?;
-    probe(&store, settings.storage.prefix.as_str()).await?;
+    match &settings.schema.route {
+        Some(routes) => {
+            for route in routes.as_slice() {
+                probe(&store, route.prefix.as_str()).await?;
+            }
+        }
+        None => probe(&store, settings.storage.prefix.as_str()).await?,
+    }
     if settings.dead_letter.enabled {
         probe(&store, settings.dead_letter_prefix().as_str()).await?;
     }

@@ -23,6 +23,7 @@ pub mod progress;
 pub mod recorder;
 pub mod replay;
 pub mod run;
+pub mod schema;
 pub mod settings;
 pub mod signals;
 pub mod umask;

@@ -12,13 +12,11 @@ use warehouse_sink_io::driver::{self, Parts, Report};
 use warehouse_sink_io::encode::Encoder;
 use warehouse_sink_io::health::Health;
 use warehouse_sink_io::metrics::Metrics;
-use warehouse_sink_io::payload::EventDecoder;
 use warehouse_sink_io::source::nats::{AttachError, Attached, NatsSource};
 use warehouse_sink_io::store::opendal::{ObjectStore, OpenError};
-use warehouse_sink_proto::EventSchema;
-use warehouse_sink_proto::protobuf::SchemaError;
 
 use crate::exit::Exit;
+use crate::schema::{self, LoadError};
 use crate::settings::Settings;
 
 /// Why there is no pipeline.
@@ -29,7 +27,7 @@ pub enum PipelineError {
     Machine(#[from] ConfigError),
     /// The schema of the events can't be used.
     #[error("schema: {0}")]
-    Schema(#[from] SchemaError),
+    Schema(#[from] LoadError),
     /// The store can't be opened with its settings.
     #[error("storage: {0}")]
     Store(#[from] OpenError),
@@ -45,10 +43,10 @@ impl PipelineError {
     /// Settings that no further try can mend are bad usage; the state of the world is an error.
     pub fn exit(&self) -> Exit {
         match self {
-            PipelineError::Machine(_) => Exit::Usage,
+            PipelineError::Machine(_) | PipelineError::Schema(_) => Exit::Usage,
             PipelineError::Store(OpenError::Client(_) | OpenError::Local(_) | OpenError::NoRoot { .. }) => Exit::Error,
             PipelineError::Store(_) => Exit::Usage,
-            PipelineError::Schema(_) | PipelineError::Opening(_) | PipelineError::Consumer(_) => Exit::Error,
+            PipelineError::Opening(_) | PipelineError::Consumer(_) => Exit::Error,
         }
     }
 }
@@ -77,9 +75,9 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<Exit, PipelineError> {
     let jitter_seed = jitter_seed();
-    let events = EventSchema::built_in()?;
+    let schema = schema::load(settings)?;
     let store = open_store(settings).await?;
-    let encoder = Arc::new(Encoder::new(&events, settings.encode_config()));
+    let encoder = Arc::new(Encoder::new(&schema, settings.encode_config()));
     let metrics = Metrics::register(recorder);
     let stopping = health.clone();
     let mut shutdown = std::pin::pin!(async move {
@@ -100,9 +98,10 @@ pub async fn run(
         let (source, metrics) = (source.clone(), metrics.clone());
         async move { source.watch(metrics).await }
     });
+    let decoders = metrics.clone();
     let parts = Parts { source, store, encoder, health, metrics };
     let options = settings.driver_options(jitter_seed);
-    let report = driver::run(machine, options, parts, || EventDecoder::new(&events), shutdown).await;
+    let report = driver::run(machine, options, parts, || schema.decoder(&decoders), shutdown).await;
     watch.abort();
     Ok(conclude(&report))
 }

@@ -40,6 +40,48 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "parquet.bloom_filter_columns: event files have no column \"devce_id\"",
         "did you mean \"device_id\"?",
     ),
+    (
+        "[schema]\nmessage = \"a.B\"\npartition_by = [\"c\"]",
+        "schema.message and schema.partition_by is for messages of your own",
+        "set schema.format to \"protobuf\", or leave it out",
+    ),
+    (
+        "[schema]\npartition_time = \"day\"",
+        "schema.partition_time is for messages of your own",
+        "set schema.format to \"protobuf\"",
+    ),
+    (
+        "[schema]\nformat = \"protobuf\"\ndescriptor_set = \"a\"",
+        "schema.format is \"protobuf\", so either schema.message or [[schema.route]] names the messages",
+        "set one of them",
+    ),
+    (
+        "[schema]\nformat = \"protobuf\"\nmessage = \"a.B\"",
+        "a protobuf schema is either schema.descriptor_set or schema.proto_files",
+        "set one of them",
+    ),
+    (
+        "[schema]\nformat = \"protobuf\"\nmessage = \"a.B\"\ndescriptor_set = \"a\"\nproto_files = [\"b\"]",
+        "a protobuf schema is either schema.descriptor_set or schema.proto_files",
+        "set one of them",
+    ),
+    (
+        "[schema]\nformat = \"protobuf\"\nmessage = \"a.B\"\ndescriptor_set = \"a\"\ninclude = [\"b\"]",
+        "schema.include is where schema.proto_files are searched",
+        "set both or neither",
+    ),
+    (
+        "[schema]\nformat = \"protobuf\"\ndescriptor_set = \"a\"\n[[schema.route]]\nsubject = \"a.>\"\nmessage = \"a.B\"\n\
+         prefix = \"rows\"\n[[schema.route]]\nsubject = \"b.>\"\nmessage = \"b.C\"\nprefix = \"rows/b\"",
+        "the prefix of the route of b.> (\"rows/b\") and the prefix of the route of a.> (\"rows\") must lie apart",
+        "change one of them",
+    ),
+    (
+        "[schema]\nformat = \"protobuf\"\ndescriptor_set = \"a\"\n[[schema.route]]\nsubject = \"a.>\"\nmessage = \"a.B\"\n\
+         prefix = \"events-dead-letter\"",
+        "the prefix of the route of a.> (\"events-dead-letter\") and dead_letter.prefix (\"events-dead-letter\")",
+        "change one of them",
+    ),
     ("[nats]\nusername = \"u\"", "nats.username is set without nats.password", "set both or neither"),
     ("[nats]\npassword = \"p\"", "nats.password is set without nats.username", "set both or neither"),
     ("[nats]\npassword_file = \"p\"", "nats.password_file is set without nats.username", "set both or neither"),

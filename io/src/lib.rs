@@ -25,7 +25,9 @@ pub mod payload;
 pub mod publish;
 #[cfg(not(madsim))]
 pub mod replay;
+pub mod schema;
 pub mod source;
 pub mod store;
+pub mod subject;
 #[cfg(not(madsim))]
 mod tls;

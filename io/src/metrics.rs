@@ -9,6 +9,7 @@ pub struct Metrics {
     pub fetched: Counter,
     pub redelivered: Counter,
     pub poison: Counter,
+    pub unknown_fields: Counter,
     pub acked: Counter,
     pub nacked: Counter,
     pub terminated: Counter,
@@ -115,6 +116,11 @@ impl Metrics {
                 "warehouse_sink_messages_poison_total",
                 Unit::Count,
                 "Deliveries that could not be decoded",
+            ),
+            unknown_fields: r.counter(
+                "warehouse_sink_unknown_fields_total",
+                Unit::Count,
+                "Fields of delivered messages that the schema does not know",
             ),
             acked: r.counter("warehouse_sink_messages_acked_total", Unit::Count, "Deliveries acked, their rows stored"),
             nacked: r.counter(

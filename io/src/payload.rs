@@ -13,8 +13,30 @@ use crate::source::Incoming;
 pub enum Payload {
     /// An event that was decoded once, to see that it can be.
     Event(Box<[u8]>),
+    /// A message that was decoded once, with what is a column beside its body.
+    Noted(Box<Noted>),
     /// A message that can't be decoded, with all that is known of it.
     DeadLetter(Box<DeadLetter>),
+}
+
+/// A message with its subject or some of its headers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// The message's own bytes.
+    pub body: Box<[u8]>,
+    /// A text or none for each of the table's notes.
+    pub notes: Box<[Option<Box<str>>]>,
+}
+
+impl Payload {
+    /// The bytes of the message.
+    pub(crate) fn body(&self) -> &[u8] {
+        match self {
+            Payload::Event(body) => body,
+            Payload::Noted(noted) => &noted.body,
+            Payload::DeadLetter(letter) => &letter.body,
+        }
+    }
 }
 
 /// Makes rows of deliveries. Each fetcher has one of its own.
@@ -41,6 +63,18 @@ impl EventDecoder {
     }
 }
 
+impl EventDecoder {
+    /// How many fields of the last message the schema does not know.
+    pub fn unknown_fields(&self) -> u64 {
+        self.decoder.unknown_fields()
+    }
+
+    /// Why a body is poison, if it is.
+    pub fn refusal(&mut self, body: &[u8]) -> Option<String> {
+        self.decoder.decode(body).err().map(|poison| poison.to_string())
+    }
+}
+
 impl Decode for EventDecoder {
     type Partition = Partition;
     type Payload = Payload;
@@ -58,7 +92,8 @@ impl Decode for EventDecoder {
     }
 }
 
-fn dead_letter<M: Incoming>(message: &M, reason: String) -> Row<Partition, Payload> {
+/// The row of a message that can be no other.
+pub(crate) fn dead_letter<M: Incoming>(message: &M, reason: String) -> Row<Partition, Payload> {
     let headers = message.headers();
     let header_bytes =
         |(name, values): (&String, &Vec<String>)| name.len() + values.iter().map(String::len).sum::<usize>();

@@ -11,6 +11,8 @@
 //! they are the smallest form of it and can be counted exactly; so the decoder runs once to validate and once to
 //! encode.
 //!
+//! For messages of a configured type `TableDecoder` and `TableColumns` are in the places of `Decoder` and `Columns`.
+//!
 //! Messages are read by `protobuf`, from tables that are made of the compiled .proto file at the start. The types that prost
 //! generates make the events of `generate`, and are the reference in the tests (feature `reference`).
 
@@ -21,11 +23,13 @@ mod event;
 pub mod generate;
 mod hive;
 mod kind;
+mod nested;
 mod partition;
 mod poison;
 pub mod protobuf;
 #[cfg(feature = "reference")]
 pub mod reference;
+mod table;
 pub mod wire;
 
 pub use columns::{COLUMNS, Column, ColumnOptions, Columns, DICTIONARY_COLUMNS, PushError, schema};
@@ -33,5 +37,6 @@ pub use dead_letter::{DeadLetter, DeadLetterColumns, dead_letter_schema};
 pub use decoder::Decoder;
 pub use event::EventSchema;
 pub use kind::event_kind;
-pub use partition::{EventHour, MAX_ESCAPED_APP_ID, Partition};
+pub use partition::{EventHour, MAX_ESCAPED_APP_ID, Partition, PartitionTime};
 pub use poison::Poison;
+pub use table::{EventTime, Leaf, LeafKind, Note, Table, TableColumns, TableDecoder, TableOptions, TimeUnit};

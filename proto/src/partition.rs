@@ -70,13 +70,43 @@ impl EventHour {
     pub const fn hour(self) -> u8 {
         self.hour
     }
+
+    /// Appends the folders of this hour down to a unit of time: `year=YYYY/month=MM/day=DD/hour=HH`.
+    pub(crate) fn push_path(self, path: &mut String, down_to: PartitionTime) {
+        let Self { year, month, day, hour } = self;
+        // Writing to a String cannot fail.
+        let _ = match down_to {
+            PartitionTime::None => Ok(()),
+            PartitionTime::Month => write!(path, "year={year:04}/month={month:02}"),
+            PartitionTime::Day => write!(path, "year={year:04}/month={month:02}/day={day:02}"),
+            PartitionTime::Hour => write!(path, "year={year:04}/month={month:02}/day={day:02}/hour={hour:02}"),
+        };
+    }
 }
 
-/// A partition: one app, one UTC hour of event time. Cheap to clone; ordered by app, then by hour.
+/// The unit of event time, in UTC, that has a folder of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PartitionTime {
+    /// `year=YYYY/month=MM/day=DD/hour=HH`.
+    Hour,
+    /// `year=YYYY/month=MM/day=DD`.
+    Day,
+    /// `year=YYYY/month=MM`.
+    Month,
+    /// No folders of time.
+    None,
+}
+
+/// What goes into one file: one folder of one table. Cheap to clone, and ordered.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Partition {
-    app_id: Arc<str>,
-    hour: EventHour,
+pub struct Partition(Place);
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Place {
+    /// As the built-in schema has it: one app, one UTC hour of event time.
+    AppHour { app_id: Arc<str>, hour: EventHour },
+    /// A folder of one of several tables.
+    Folder { table: u16, folder: Arc<str> },
 }
 
 impl Partition {
@@ -87,38 +117,45 @@ impl Partition {
     /// [`Poison::AppIdTooLong`] when the escaped app id is longer than [`MAX_ESCAPED_APP_ID`] bytes.
     pub fn new(app_id: Arc<str>, hour: EventHour) -> Result<Self, Poison> {
         check_app_id(&app_id)?;
-        Ok(Self { app_id, hour })
+        Ok(Self::from_checked(app_id, hour))
     }
 
     /// The partition of an app id that [`check_app_id`] has let through.
     pub(crate) const fn from_checked(app_id: Arc<str>, hour: EventHour) -> Self {
-        Self { app_id, hour }
+        Self(Place::AppHour { app_id, hour })
     }
 
-    /// The app's id as the event has it, unescaped.
+    /// A folder, as a path without a slash at either end, of the table with this number.
+    pub(crate) const fn from_folder(table: u16, folder: Arc<str>) -> Self {
+        Self(Place::Folder { table, folder })
+    }
+
+    /// The number of the table: its place among the routes, from 0.
     #[must_use]
-    pub fn app_id(&self) -> &str {
-        &self.app_id
+    pub const fn table(&self) -> usize {
+        match &self.0 {
+            Place::AppHour { .. } => 0,
+            Place::Folder { table, .. } => *table as usize,
+        }
     }
 
-    /// The hour of the event.
-    #[must_use]
-    pub const fn hour(&self) -> EventHour {
-        self.hour
-    }
-
-    /// The folder of the partition: `app_id=.../year=YYYY/month=MM/day=DD/hour=HH`, without a slash at either end.
+    /// The folder of the partition: `app_id=.../year=YYYY/month=MM/day=DD/hour=HH` for the built-in schema, without a slash at
+    /// either end. It is empty for a table that is not partitioned.
     ///
-    /// The app id is escaped as Hive does it, so that it stays one folder whatever it holds. An empty one is
+    /// Values are escaped as Hive does it, so that each stays one folder whatever it holds. An empty one is
     /// `__HIVE_DEFAULT_PARTITION__`; an app that really has this name shares the folder, and reads as null too.
     #[must_use]
     pub fn path(&self) -> String {
-        let EventHour { year, month, day, hour } = self.hour;
-        let mut path = String::from("app_id=");
-        hive::push_escaped(&mut path, &self.app_id);
-        // Writing to a String cannot fail.
-        let _ = write!(path, "/year={year:04}/month={month:02}/day={day:02}/hour={hour:02}");
-        path
+        match &self.0 {
+            Place::AppHour { app_id, hour } => {
+                let mut path = String::from("app_id=");
+                hive::push_escaped(&mut path, app_id);
+                path.push('/');
+                hour.push_path(&mut path, PartitionTime::Hour);
+                path
+            }
+            Place::Folder { folder, .. } => folder.to_string(),
+        }
     }
 }
 

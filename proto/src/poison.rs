@@ -18,6 +18,42 @@ pub enum Poison {
         #[from]
         source: WireError,
     },
+    /// The body is not a message of the configured type.
+    #[error("the body is not a {message}: {source}")]
+    NotMessage {
+        /// The type's full name.
+        message: Box<str>,
+        /// What is wrong, in which field, and at which byte.
+        source: WireError,
+    },
+    /// The body is a message of the configured type, but holds something that no column can.
+    #[error("the {message} can't be a row: {field} {fault}")]
+    Misfit {
+        /// The type's full name.
+        message: Box<str>,
+        /// The field, with those that hold it.
+        field: Box<str>,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+    /// The field that is the event's time has none that a partition could be made of.
+    #[error("the event has no usable time: {field} must lie after the start of 1970 and before the year 10000")]
+    NoTime {
+        /// The field.
+        field: Box<str>,
+    },
+    /// The values that the event is partitioned by make no path that every store takes.
+    #[error(
+        "the event can't be partitioned: {field} makes {bytes} bytes of a folder's name, at most {limit} are possible"
+    )]
+    FolderTooLong {
+        /// The field, or all of them.
+        field: Box<str>,
+        /// What they take once escaped.
+        bytes: usize,
+        /// What they may take.
+        limit: usize,
+    },
     /// `timestamp_ms` is zero, which on the wire is the same as missing, or negative.
     #[error("the event has no usable time: timestamp_ms is {timestamp_ms}, but must be greater than 0")]
     NoTimestamp {

@@ -10,6 +10,8 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub struct Settings {
     sections: BTreeMap<String, BTreeMap<String, Value>>,
+    /// What stands behind all sections.
+    more: String,
 }
 
 impl Settings {
@@ -21,7 +23,7 @@ impl Settings {
     /// Settings for a server, flushing every second.
     #[must_use]
     pub fn new(nats_url: &str) -> Self {
-        Self { sections: BTreeMap::new() }
+        Self { sections: BTreeMap::new(), more: String::new() }
             .set("nats", "url", nats_url)
             .set("nats", "stream", Self::STREAM)
             .set("nats", "consumer", Self::CONSUMER)
@@ -51,6 +53,13 @@ impl Settings {
         self
     }
 
+    /// Appends lines of TOML, such as tables of an array, behind all sections.
+    #[must_use]
+    pub fn append(mut self, text: &str) -> Self {
+        self.more.push_str(text);
+        self
+    }
+
     /// The file's text. JSON's strings, numbers, booleans and lists are TOML's as well.
     #[must_use]
     pub fn to_toml(&self) -> String {
@@ -62,6 +71,7 @@ impl Settings {
                 let _ = writeln!(text, "{key} = {value}");
             }
         }
+        text.push_str(&self.more);
         text
     }
 }
@@ -72,7 +82,7 @@ mod tests {
 
     #[test]
     fn sections_and_keys_are_written_in_order() {
-        let settings = Settings { sections: BTreeMap::new() }
+        let settings = Settings { sections: BTreeMap::new(), more: String::new() }
             .set("nats", "url", "nats://a \"quoted\"")
             .set("batch", "max_events", 7)
             .set("nats", "filter_subjects", vec!["a.>", "b"])

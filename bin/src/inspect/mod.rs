@@ -175,7 +175,7 @@ fn options(settings: &Settings, arguments: &Inspect) -> Result<Options, InspectE
     let (prefix, letters) = (&settings.storage.prefix, settings.dead_letter_prefix());
     Ok(Options {
         stream: settings.nats.stream.as_str().to_owned(),
-        prefix: prefix.as_str().to_owned(),
+        prefixes: settings.row_prefixes().into_iter().map(str::to_owned).collect(),
         // The same only where dead letters are off.
         dead_letter_prefix: (*prefix != letters).then(|| letters.as_str().to_owned()),
         partition: arguments.partition.clone(),

@@ -9,13 +9,12 @@ use warehouse_sink_io::health::Health;
 use warehouse_sink_io::replay::{self, Options, ReplayError, Report, Span};
 use warehouse_sink_io::source::nats::NatsSource;
 use warehouse_sink_io::source::{SourceError, error_chain};
-use warehouse_sink_proto::EventSchema;
-use warehouse_sink_proto::protobuf::SchemaError;
 
 use crate::cli::Config;
 use crate::exit::{Exit, complain};
 use crate::inspect::{OpenReaderError, Output, open_reader, write_json};
 use crate::progress::Progress;
+use crate::schema::{self, LoadError};
 use crate::settings::Settings;
 
 /// What `replay` is told.
@@ -72,7 +71,7 @@ enum Failure {
     #[error("nats: {0}")]
     Connection(#[from] SourceError),
     #[error("schema: {0}")]
-    Schema(#[from] SchemaError),
+    Schema(#[from] LoadError),
     #[error(transparent)]
     Replay(#[from] ReplayError),
 }
@@ -91,6 +90,7 @@ pub async fn replay(settings: &Settings, arguments: &Replay) -> Exit {
             complain(error_chain(&error));
             match error {
                 Failure::Open(error) => error.exit(),
+                Failure::Schema(_) => Exit::Usage,
                 _ => Exit::Error,
             }
         }
@@ -99,12 +99,12 @@ pub async fn replay(settings: &Settings, arguments: &Replay) -> Exit {
 
 async fn put_back(settings: &Settings, arguments: &Replay) -> Result<Report, Failure> {
     let reader = open_reader(settings).await?;
-    let events = EventSchema::built_in()?;
+    let schema = schema::load(settings)?;
     let source = NatsSource::connect(settings.nats_config(), Health::new()).await?;
     let mut progress = Progress::new(arguments.progress);
     let options = options(settings, arguments);
     let tell = |so_far| progress.tell(|| text::progress(so_far));
-    let report = replay::replay(&reader, &source, &events, &options, tell).await;
+    let report = replay::replay(&reader, &source, &schema, &options, tell).await;
     progress.end();
     Ok(report?)
 }

@@ -1,5 +1,6 @@
 //! What is worked out from several settings, and the machine's own configuration.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -86,6 +87,14 @@ impl Settings {
             write_timeout: self.storage.write_timeout,
             shutdown_timeout: self.shutdown.timeout,
             jitter_seed,
+        }
+    }
+
+    /// What the keys of files with rows begin with: the routes' prefixes, or the one of all.
+    pub fn row_prefixes(&self) -> BTreeSet<&str> {
+        match &self.schema.route {
+            Some(routes) => routes.as_slice().iter().map(|route| route.prefix.as_str()).collect(),
+            None => [self.storage.prefix.as_str()].into(),
         }
     }
 

@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use warehouse_sink_io::encode::Compression;
+use warehouse_sink_proto::{PartitionTime, TimeUnit};
 
 use super::address::{ListenAddress, NatsUrls};
 use super::reader::Reader;
+use super::routes::Routes;
+use super::schema_types::{Fields, Format, Headers, Paths, UnknownFields};
 use super::table::Default::{Derived, Unset, Value as Is};
 use super::table::{Key, Section, settings};
 use super::types::{ColumnNames, LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subject, Subjects};
@@ -70,6 +73,39 @@ settings! {
         tls_required: bool = Is("false");
     }
 
+    /// What the messages are, and how their rows are spread over folders: see [schemas](schemas.md).
+    schema: Schema {
+        /// `causality.v1`, the events that are built in, or `protobuf`: messages of the type that `message` names.
+        format: Format = Is("causality.v1");
+        /// A compiled descriptor set with the message and all that it imports: `protoc --include_imports --descriptor_set_out`, or
+        /// `buf build`.
+        descriptor_set: Option<PathBuf> = Unset;
+        /// `.proto` files, compiled at the start, instead of a descriptor set.
+        proto_files: Option<Paths> = Unset;
+        /// The folders that imports are searched in.
+        include: Option<Paths> = Derived("the folders of `proto_files`");
+        /// The full name of the message, such as `shop.v1.Order`.
+        message: Option<String> = Unset;
+        /// How many levels of a message that holds itself are columns. What lies deeper is JSON text.
+        recursion_depth: NonZeroUsize = Is("2");
+        /// The fields that make folders, in their order. A field of a message is named by its path, such as `device.platform`.
+        partition_by: Option<Fields> = Derived("`app_id` for `causality.v1`, none for `protobuf`");
+        /// The field that says when the event happened: a `google.protobuf.Timestamp` or a whole number.
+        event_time: Option<String> = Derived("`timestamp_ms` for `causality.v1`, the time of publishing for `protobuf`");
+        /// The unit of a time that is a number: `s`, `ms`, `us` or `ns` since the Unix epoch.
+        event_time_unit: TimeUnit = Is("ms");
+        /// The unit of event time, in UTC, that has a folder of its own: `hour`, `day`, `month` or `none`.
+        partition_time: PartitionTime = Is("hour");
+        /// `[[schema.route]]`: messages of several types, by their subjects, instead of `message`: see [schemas](schemas.md#several-types).
+        route: Option<Routes> = Unset;
+        /// What becomes of fields that the schema does not know: `skip` counts them, `keep` stores them in a column as well.
+        unknown_fields: UnknownFields = Is("skip");
+        /// Store the subject in a column, `nats_subject`.
+        subject_column: bool = Is("false");
+        /// Headers that are stored in columns, each its first value: `X-Tenant` in `nats_header_x_tenant`.
+        header_columns: Option<Headers> = Unset;
+    }
+
     /// When a batch becomes a file, and how much may be held in memory meanwhile. A batch is what goes into one file:
     /// the events of one app in one UTC hour.
     batch: Batch {
@@ -119,7 +155,8 @@ settings! {
         compression: Compression = Is("zstd"), legacy "PARQUET_COMPRESSION";
         /// Rows in one row group at most.
         row_group_rows: NonZeroUsize = Is("1000000");
-        /// Write `app_id`, `year`, `month`, `day` and `hour` into the files as well; the path always has them.
+        /// Write what makes folders, such as `app_id`, `year`, `month`, `day` and `hour`, into the files as well; the path always has
+        /// it.
         partition_columns_in_file: bool = Is("false");
         /// Columns that get a bloom filter, with which a reader that looks for one value skips files and row groups that don't have it.
         bloom_filter_columns: Option<ColumnNames> = Unset;

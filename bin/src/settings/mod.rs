@@ -20,7 +20,9 @@ mod nearest;
 mod problem;
 mod reader;
 mod reference;
+mod routes;
 mod rules;
+mod schema_types;
 mod table;
 mod types;
 mod value;
@@ -30,10 +32,12 @@ use std::path::Path;
 
 pub use address::{ListenAddress, NatsUrls};
 pub use keys::{
-    Batch, DeadLetter, LEGACY_OPTIONS, Nats, Observability, Parquet, SECTIONS, Settings, Shutdown, Storage,
+    Batch, DeadLetter, LEGACY_OPTIONS, Nats, Observability, Parquet, SECTIONS, Schema, Settings, Shutdown, Storage,
 };
 pub use problem::{Origin, Problem, SettingsError};
 pub use reference::reference;
+pub use routes::{RouteSettings, Routes};
+pub use schema_types::{Fields, Format, Headers, Paths, UnknownFields};
 pub use table::{Default, Key, Section};
 pub use types::{ColumnNames, LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subject, Subjects};
 

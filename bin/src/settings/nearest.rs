@@ -97,7 +97,7 @@ mod tests {
     fn what_is_like_nothing_gets_the_whole_list() {
         let hint = key_hint(nats(), "qqq");
         assert!(hint.starts_with("its keys are url, stream, consumer"), "{hint}");
-        assert!(section_hint("qqq").starts_with("the sections are nats, batch"));
+        assert!(section_hint("qqq").starts_with("the sections are nats, schema, batch"));
     }
 
     #[test]

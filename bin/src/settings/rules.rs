@@ -4,11 +4,14 @@ use std::fmt::Display;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use warehouse_sink_proto::COLUMNS;
+use warehouse_sink_proto::{COLUMNS, PartitionTime};
 
-use super::keys::{Nats, Settings};
+use super::keys::{Nats, Schema, Settings};
 use super::nearest::column_hint;
 use super::problem::Problem;
+use super::routes::{RouteSettings, Routes};
+use super::schema_types::{Format, UnknownFields};
+use super::types::Prefix;
 
 /// The shortest ack wait that progress acks can keep a delivery alive with.
 const SHORTEST_ACK_WAIT: Duration = warehouse_sink_core::Config::MIN_ACK_WAIT;
@@ -27,10 +30,12 @@ pub fn broken(settings: &Settings) -> Vec<Problem> {
     buffers(settings, &mut broken);
     limits(settings, &mut broken);
     delays(settings, &mut broken);
+    schema(&settings.schema, &mut broken);
     credentials(&settings.nats, &mut broken);
     api(&settings.nats, &mut broken);
     dead_letter(settings, &mut broken);
     columns(settings, &mut broken);
+    routes(settings, &mut broken);
     broken.into_iter().map(Problem::between).collect()
 }
 
@@ -105,11 +110,62 @@ fn not_above(low_name: &str, low: Duration, high_name: &str, high: Duration, bro
 
 /// A bloom filter for a column that no file has would be asked for in vain.
 fn columns(settings: &Settings, broken: &mut Vec<String>) {
+    if settings.schema.format != Format::CausalityV1 {
+        // The columns are known once the schema is loaded.
+        return;
+    }
     for name in settings.bloom_filter_columns() {
         if !COLUMNS.iter().any(|column| column.name == name) {
             let hint = column_hint(name);
             broken.push(format!("parquet.bloom_filter_columns: event files have no column {name:?}; {hint}"));
         }
+    }
+}
+
+/// A type of one's own needs to be named and described; the built-in one is what it is.
+fn schema(schema: &Schema, broken: &mut Vec<String>) {
+    let given = [
+        ("descriptor_set", schema.descriptor_set.is_some()),
+        ("proto_files", schema.proto_files.is_some()),
+        ("include", schema.include.is_some()),
+        ("message", schema.message.is_some()),
+        ("route", schema.route.is_some()),
+        ("partition_by", schema.partition_by.is_some()),
+        ("event_time", schema.event_time.is_some()),
+        ("unknown_fields", schema.unknown_fields == UnknownFields::Keep),
+        ("subject_column", schema.subject_column),
+        ("header_columns", schema.header_columns.is_some()),
+    ];
+    if schema.format == Format::CausalityV1 {
+        let names: Vec<_> =
+            given.iter().filter(|(_, given)| *given).map(|(name, _)| format!("schema.{name}")).collect();
+        if !names.is_empty() {
+            let names = names.join(" and ");
+            broken.push(format!(
+                "{names} is for messages of your own: set schema.format to \"protobuf\", or leave it out"
+            ));
+        }
+        if schema.partition_time != PartitionTime::Hour {
+            broken.push(
+                "schema.partition_time is for messages of your own: set schema.format to \"protobuf\"".to_owned(),
+            );
+        }
+        return;
+    }
+    if schema.message.is_some() == schema.route.is_some() {
+        broken.push(
+            "schema.format is \"protobuf\", so either schema.message or [[schema.route]] names the messages: set one of \
+             them"
+                .to_owned(),
+        );
+    }
+    if schema.descriptor_set.is_some() == schema.proto_files.is_some() {
+        broken.push(
+            "a protobuf schema is either schema.descriptor_set or schema.proto_files: set one of them".to_owned(),
+        );
+    }
+    if schema.include.is_some() && schema.proto_files.is_none() {
+        broken.push("schema.include is where schema.proto_files are searched: set both or neither".to_owned());
     }
 }
 
@@ -172,5 +228,29 @@ fn dead_letter(settings: &Settings, broken: &mut Vec<String>) {
             dead.as_str(),
             events.as_str(),
         ));
+    }
+}
+
+/// Readers take every file under a prefix for rows of its table. Two routes may go into one.
+fn routes(settings: &Settings, broken: &mut Vec<String>) {
+    let routes = settings.schema.route.as_ref().map_or(&[][..], Routes::as_slice);
+    let mut taken: Vec<(String, Prefix, &str)> = Vec::new();
+    if settings.dead_letter.enabled {
+        taken.push(("dead_letter.prefix".to_owned(), settings.dead_letter_prefix(), ""));
+    }
+    for RouteSettings { subject, message, prefix, .. } in routes {
+        let name = format!("the prefix of the route of {subject}");
+        let clashes = |other: &Prefix, of: &str| {
+            (prefix.contains(other) || other.contains(prefix)) && (prefix != other || message != of)
+        };
+        if let Some((other, there, _)) = taken.iter().find(|(_, other, of)| clashes(other, of)) {
+            broken.push(format!(
+                "{name} ({:?}) and {other} ({:?}) must lie apart, or readers would take the rows of one for those of the other: \
+                 change one of them",
+                prefix.as_str(),
+                there.as_str(),
+            ));
+        }
+        taken.push((name, prefix.clone(), message));
     }
 }

@@ -96,7 +96,7 @@ impl Value for Subject {
     }
 }
 
-fn is_subject(subject: &str) -> bool {
+pub(super) fn is_subject(subject: &str) -> bool {
     let tokens: Vec<&str> = subject.split('.').collect();
     tokens.iter().enumerate().all(|(position, token)| match *token {
         "" => false,

@@ -18,6 +18,14 @@ pub(crate) struct Listed {
     pub partition: String,
 }
 
+impl Listed {
+    /// With the prefix in its partition's name, which is the folder below it otherwise: tables may have folders of the same name.
+    pub fn named_with(self, prefix: &str) -> Self {
+        let partition = join(prefix.trim_matches('/'), &self.partition);
+        Listed { partition, ..self }
+    }
+}
+
 /// Lists what is below a prefix, or below one folder of it: Parquet files, and the keys of what is none. What lies below `except` is
 /// left out.
 pub(crate) async fn list(

@@ -50,8 +50,8 @@ const COMPARED_AT_ONCE: u64 = 100_000;
 pub struct Options {
     /// The stream's name.
     pub stream: String,
-    /// What the keys of the events' files begin with.
-    pub prefix: String,
+    /// What the keys of the rows' files begin with: one for each table.
+    pub prefixes: Vec<String>,
     /// What the keys of the dead letters' files begin with; none where they are not stored.
     pub dead_letter_prefix: Option<String>,
     /// The one folder below the prefix that is looked at. Gaps can't be judged then.
@@ -137,14 +137,14 @@ pub async fn inspect(
 async fn list_all(reader: &ObjectReader, options: &Options, report: &mut Report) -> Result<Vec<Listed>, AuditError> {
     // With an empty prefix, the dead letters lie among the events.
     let (partition, letters) = (options.partition.as_deref(), options.dead_letter_prefix.as_deref());
-    let events = (Some(options.prefix.as_str()), Kind::Events, letters);
-    let dead_letters = (letters.filter(|_| partition.is_none()), Kind::DeadLetters, None);
+    let rows = options.prefixes.iter().map(|prefix| (prefix.as_str(), Kind::Events, letters));
+    let dead_letters = letters.filter(|_| partition.is_none()).map(|prefix| (prefix, Kind::DeadLetters, None));
     let mut files = Vec::new();
-    for (prefix, kind, except) in [events, dead_letters] {
-        let Some(prefix) = prefix else { continue };
+    for (prefix, kind, except) in rows.chain(dead_letters) {
         let listed = list::list(reader, prefix, kind, partition, except).await;
         let (found, others) = listed.map_err(|source| AuditError { prefix: prefix.to_owned(), source })?;
-        files.extend(found);
+        let several = kind == Kind::Events && options.prefixes.len() > 1;
+        files.extend(found.into_iter().map(|listed| if several { listed.named_with(prefix) } else { listed }));
         let foreign = others.into_iter().map(|key| Fault { key, reason: "not a Parquet file by its name".to_owned() });
         report.foreign.extend(foreign);
     }

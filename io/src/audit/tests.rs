@@ -113,7 +113,7 @@ async fn strangers_are_named_and_the_rest_is_audited() {
             (&named, stranger("id", &[])),
         ],
     );
-    let options = Options { stream: "S".to_owned(), prefix: "events".to_owned(), ..Options::default() };
+    let options = Options { stream: "S".to_owned(), prefixes: vec!["events".to_owned()], ..Options::default() };
     let report = inspect(&reader, None, &options, |_| ()).await.unwrap();
     let keys = |faults: &[Fault]| -> Vec<String> {
         let mut keys: Vec<_> = faults.iter().map(|fault| fault.key.replace("events/p/", "")).collect();
@@ -130,7 +130,7 @@ async fn other_streams_are_counted_apart_and_their_copies_are_found() {
     let folder = tempfile::tempdir().unwrap();
     let content = file(&[(1, 7), (2, 7), (4, 7)]);
     let reader = store(folder.path(), &[("a.parquet", content.clone()), ("b.parquet", content)]);
-    let options = Options { stream: "T".to_owned(), prefix: "events".to_owned(), ..Options::default() };
+    let options = Options { stream: "T".to_owned(), prefixes: vec!["events".to_owned()], ..Options::default() };
     let report = inspect(&reader, None, &options, |_| ()).await.unwrap();
     assert_eq!(report.other_streams, [OtherStream { stream: "S".to_owned(), files: 2, rows: 6 }]);
     assert_eq!((report.gaps.sequences, report.duplicates.rows), (0, 3));
@@ -144,6 +144,6 @@ async fn a_folder_that_is_not_there_is_not_made() {
     let error = ObjectReader::open("fs", &options).err().unwrap().to_string();
     assert!(error.contains("there is no directory") && !root.exists(), "{error}");
     let reader = store(folder.path(), &[]);
-    let nothing = Options { prefix: "elsewhere".to_owned(), ..Options::default() };
+    let nothing = Options { prefixes: vec!["elsewhere".to_owned()], ..Options::default() };
     assert_eq!(inspect(&reader, None, &nothing, |_| ()).await.unwrap().totals.files, 0);
 }

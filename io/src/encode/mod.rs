@@ -10,6 +10,7 @@
 
 mod compression;
 mod properties;
+mod table;
 
 use std::error::Error as StdError;
 use std::num::NonZeroUsize;
@@ -23,10 +24,11 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterPropertiesBuilder;
 use warehouse_sink_core::{BatchRow, Destination, ObjectName};
 use warehouse_sink_proto::{
-    ColumnOptions, Columns, DeadLetterColumns, EventSchema, Partition, PushError, dead_letter_schema, schema,
+    ColumnOptions, Columns, DeadLetterColumns, EventSchema, Partition, PushError, dead_letter_schema,
 };
 
 use crate::payload::Payload;
+use crate::schema::StreamSchema;
 
 pub use compression::{Compression, CompressionError};
 
@@ -93,6 +95,9 @@ pub enum EncodeError {
         /// The message that the row came from.
         stream_sequence: u64,
     },
+    /// A partition of a table that there is not.
+    #[error("there is no such table")]
+    NoTable,
     /// A row could not be made into columns.
     #[error("the row of stream sequence {stream_sequence} cannot be encoded: {source}")]
     Row {
@@ -109,26 +114,37 @@ pub enum EncodeError {
     File(#[from] ParquetError),
 }
 
-/// Encodes `causality.v1` events and dead letters as Parquet files.
+/// Encodes the messages of a stream and dead letters as Parquet files.
 #[derive(Debug)]
 pub struct Encoder {
-    events: EventSchema,
+    schema: StreamSchema,
     config: EncodeConfig,
     columns: ColumnOptions,
+    /// Of events and dead letters.
     properties: WriterPropertiesBuilder,
+    /// Of messages of configured types, by the number of their table.
+    table_properties: Vec<WriterPropertiesBuilder>,
 }
 
 impl Encoder {
     /// An encoder for these settings.
-    pub fn new(events: &EventSchema, config: EncodeConfig) -> Self {
+    pub fn new(schema: &StreamSchema, config: EncodeConfig) -> Self {
         let columns = ColumnOptions { partition_columns_in_file: config.partition_columns_in_file };
-        Encoder { events: events.clone(), properties: properties::base(&config), columns, config }
+        let table_properties = match schema {
+            StreamSchema::Events(_) => Vec::new(),
+            StreamSchema::Tables(routes) => {
+                routes.iter().map(|route| table::properties(&config, &route.table)).collect()
+            }
+        };
+        Encoder { schema: schema.clone(), properties: properties::base(&config), table_properties, columns, config }
     }
 
     fn path(&self, destination: &Destination<Partition>, name: &str) -> String {
         let (prefix, folder) = match destination {
-            Destination::Partition(partition) => (&self.config.prefix, partition.path()),
-            Destination::DeadLetter => (&self.config.dead_letter_prefix, String::new()),
+            Destination::Partition(partition) => {
+                (self.schema.prefix(partition).unwrap_or(&self.config.prefix), partition.path())
+            }
+            Destination::DeadLetter => (self.config.dead_letter_prefix.as_str(), String::new()),
         };
         let file = format!("{name}.parquet");
         let parts = [prefix.trim_matches('/'), &folder, &file];
@@ -137,13 +153,21 @@ impl Encoder {
 
     fn schema(&self, destination: &Destination<Partition>) -> SchemaRef {
         match destination {
-            Destination::Partition(_) => schema(&self.columns),
+            Destination::Partition(partition) => self.schema.arrow(partition, &self.columns),
             Destination::DeadLetter => dead_letter_schema(),
         }
     }
 
-    fn events(&self, rows: &[BatchRow<Payload>]) -> Result<RecordBatch, EncodeError> {
-        let mut columns = Columns::new(&self.events, self.columns, rows.len());
+    fn properties(&self, destination: &Destination<Partition>) -> &WriterPropertiesBuilder {
+        let of_table = match destination {
+            Destination::Partition(partition) => self.table_properties.get(partition.table()),
+            Destination::DeadLetter => None,
+        };
+        of_table.unwrap_or(&self.properties)
+    }
+
+    fn events(&self, events: &EventSchema, rows: &[BatchRow<Payload>]) -> Result<RecordBatch, EncodeError> {
+        let mut columns = Columns::new(events, self.columns, rows.len());
         for BatchRow { message, payload, .. } in rows {
             let stream_sequence = message.stream_sequence;
             let Payload::Event(body) = payload else { return Err(EncodeError::Misplaced { stream_sequence }) };
@@ -153,15 +177,21 @@ impl Encoder {
         Ok(columns.finish()?)
     }
 
+    /// The first of the rows as columns, and how many they are.
     fn batch(
         &self,
         destination: &Destination<Partition>,
         rows: &[BatchRow<Payload>],
-    ) -> Result<RecordBatch, EncodeError> {
-        match destination {
-            Destination::Partition(_) => self.events(rows),
-            Destination::DeadLetter => dead_letters(rows),
-        }
+    ) -> Result<(RecordBatch, usize), EncodeError> {
+        let batch = match (destination, &self.schema) {
+            (Destination::Partition(_), StreamSchema::Events(events)) => self.events(events, rows)?,
+            (Destination::Partition(partition), StreamSchema::Tables(_)) => match self.schema.route(partition) {
+                Some(route) => return table::batch(&route.table, rows),
+                None => return Err(EncodeError::NoTable),
+            },
+            (Destination::DeadLetter, _) => dead_letters(rows)?,
+        };
+        Ok((batch, rows.len()))
     }
 }
 
@@ -178,15 +208,15 @@ impl Encode for Encoder {
         if rows.is_empty() {
             return Err(EncodeError::Empty);
         }
-        let metadata = properties::metadata(&self.config, destination, rows);
-        let properties = properties::for_rows(self.properties.clone(), &self.config, rows.len());
+        let metadata = properties::metadata(&self.config, &self.schema, destination, rows);
+        let properties = properties::for_rows(self.properties(destination).clone(), &self.config, rows.len());
         let properties = properties.set_key_value_metadata(Some(metadata)).build();
         let mut writer = ArrowWriter::try_new(Vec::new(), self.schema(destination), Some(properties))?;
         let mut rest = rows;
         while !rest.is_empty() {
-            let (chunk, after) = rest.split_at(chunk_len(rest));
-            writer.write(&self.batch(destination, chunk)?)?;
-            rest = after;
+            let (batch, taken) = self.batch(destination, &rest[..chunk_len(rest)])?;
+            writer.write(&batch)?;
+            rest = &rest[taken..];
         }
         let mut file = writer.into_inner()?;
         // The file is kept until it is stored; what the vector grew beyond it would be kept too.
@@ -199,10 +229,7 @@ impl Encode for Encoder {
 fn chunk_len(rows: &[BatchRow<Payload>]) -> usize {
     let mut bytes = 0;
     let fits = |row: &&BatchRow<Payload>| {
-        bytes += match &row.payload {
-            Payload::Event(body) => body.len(),
-            Payload::DeadLetter(letter) => letter.body.len(),
-        };
+        bytes += row.payload.body().len();
         bytes <= CHUNK_BYTES
     };
     rows.iter().take(CHUNK_ROWS).take_while(fits).count().max(1)

@@ -7,9 +7,10 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion};
 use parquet::schema::types::ColumnPath;
 use warehouse_sink_core::{BatchRow, Destination};
-use warehouse_sink_proto::DICTIONARY_COLUMNS;
+use warehouse_sink_proto::{DICTIONARY_COLUMNS, Partition};
 
 use super::EncodeConfig;
+use crate::schema::StreamSchema;
 
 /// Columns that have few different values within a file, besides those of the contract: what describes the device.
 const DEVICE_COLUMNS: [&str; 11] = [
@@ -42,14 +43,19 @@ const OPAQUE_COLUMNS: [&str; 2] = ["payload_json", "body"];
 /// How often a bloom filter may say that a value is there which isn't. It takes about 10 bits for each different value.
 const BLOOM_FILTER_ERRORS: f64 = 0.01;
 
-/// How the files of one destination are written, but for what is known only with the rows.
-pub(super) fn base(config: &EncodeConfig) -> WriterPropertiesBuilder {
-    let mut properties = WriterProperties::builder()
+/// How all files are written, whatever their columns.
+pub(super) fn common(config: &EncodeConfig) -> WriterPropertiesBuilder {
+    WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_compression(config.compression.into())
         .set_max_row_group_row_count(Some(config.row_group_rows.get()))
         .set_dictionary_enabled(false)
-        .set_statistics_enabled(EnabledStatistics::Page);
+        .set_statistics_enabled(EnabledStatistics::Page)
+}
+
+/// How the files of one destination are written, but for what is known only with the rows.
+pub(super) fn base(config: &EncodeConfig) -> WriterPropertiesBuilder {
+    let mut properties = common(config);
     let with_dictionary = [&DICTIONARY_COLUMNS[..], &DEVICE_COLUMNS, &DEAD_LETTER_COLUMNS, &PARTITION_COLUMNS].concat();
     for column in with_dictionary {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(column), true);
@@ -71,7 +77,7 @@ pub(super) fn for_rows(
 ) -> WriterPropertiesBuilder {
     let most = rows.min(config.row_group_rows.get()) as u64;
     config.bloom_filter_columns.iter().fold(properties, |properties, name| {
-        let column = ColumnPath::from(name.as_str());
+        let column = ColumnPath::new(name.split('.').map(str::to_owned).collect());
         properties
             .set_column_bloom_filter_fpp(column.clone(), BLOOM_FILTER_ERRORS)
             .set_column_bloom_filter_max_ndv(column, most)
@@ -79,14 +85,15 @@ pub(super) fn for_rows(
 }
 
 /// What the file says of itself, for auditing and for whoever finds it without its path.
-pub(super) fn metadata<P, R>(
+pub(super) fn metadata<R>(
     config: &EncodeConfig,
-    destination: &Destination<P>,
+    schema: &StreamSchema,
+    destination: &Destination<Partition>,
     rows: &[BatchRow<R>],
 ) -> Vec<KeyValue> {
     let sequence = |row: Option<&BatchRow<R>>| row.map(|row| row.message.stream_sequence.to_string());
     let schema = match destination {
-        Destination::Partition(_) => "causality.v1",
+        Destination::Partition(partition) => schema.name(partition),
         Destination::DeadLetter => "dead_letter",
     };
     let pairs = [

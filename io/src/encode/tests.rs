@@ -12,7 +12,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::serialized_reader::ReadOptionsBuilder;
 use warehouse_sink_core::MessageId;
 use warehouse_sink_proto::generate::{Generator, GeneratorOptions};
-use warehouse_sink_proto::{DeadLetter, Decoder, EventSchema};
+use warehouse_sink_proto::{DeadLetter, Decoder, EventSchema, schema};
 
 use super::*;
 
@@ -34,7 +34,7 @@ fn encoder(change: impl FnOnce(&mut EncodeConfig)) -> Encoder {
         dead_letter_prefix: "dead".to_owned(),
     };
     change(&mut config);
-    Encoder::new(&schema_of_events(), config)
+    Encoder::new(&StreamSchema::Events(schema_of_events()), config)
 }
 
 fn batch_row(stream_sequence: u64, payload: Payload) -> BatchRow<Payload> {

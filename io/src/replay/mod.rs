@@ -15,10 +15,12 @@ mod report;
 
 use std::collections::BTreeSet;
 
-use warehouse_sink_proto::{Decoder, EventSchema};
+use metrics::NoopRecorder;
 
 use crate::audit::file::{FileError, ParquetFile};
 use crate::audit::list::{self, Kind, Listed};
+use crate::metrics::Metrics;
+use crate::schema::{StreamDecoder, StreamSchema};
 use crate::source::SourceError;
 use crate::source::nats::NatsSource;
 use crate::store::opendal::{ObjectReader, ReadError};
@@ -108,7 +110,7 @@ pub enum ReplayError {
 pub async fn replay(
     reader: &ObjectReader,
     source: &NatsSource,
-    events: &EventSchema,
+    schema: &StreamSchema,
     options: &Options,
     mut progress: impl FnMut(Progress),
 ) -> Result<Report, ReplayError> {
@@ -124,7 +126,7 @@ pub async fn replay(
         replayed_before(source, &wanted, options, |messages, of| progress(Progress::Searching { messages, of })).await?
     };
     let mut publishing = Publishing::new(source, before, options, &mut report);
-    let mut decoder = Decoder::new(events);
+    let mut decoder = schema.decoder(&Metrics::register(&NoopRecorder));
     for file in &wanted.files {
         let mut tell = |letters| progress(Progress::Replaying { letters, of });
         let read = replay_file(reader, file, options, &mut decoder, &mut publishing, &mut tell).await;
@@ -225,7 +227,7 @@ async fn replay_file(
     reader: &ObjectReader,
     file: &Listed,
     options: &Options,
-    decoder: &mut Decoder,
+    decoder: &mut StreamDecoder,
     publishing: &mut Publishing<'_>,
     progress: &mut impl FnMut(u64),
 ) -> Result<(), FileError> {
@@ -236,7 +238,8 @@ async fn replay_file(
             if !options.wants(origin, &letter.reason) {
                 continue;
             }
-            let refused = decoder.decode(&letter.body).err().map(|poison| poison.to_string());
+            let published_at = origin.published_at.saturating_mul(1000);
+            let refused = decoder.refusal(&letter.subject, &letter.body, published_at);
             publishing.take(origin, letter, refused).await;
             progress(publishing.report.wanted);
             if publishing.report.error.is_some() {

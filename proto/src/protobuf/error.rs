@@ -44,12 +44,20 @@ pub(crate) enum Fault {
     Depth { limit: u32 },
     /// More bytes than a record can point into.
     Size { bytes: usize },
+    /// Messages that are not in lists, with more fields than are kept.
+    Slots { limit: usize },
 }
 
 impl WireError {
     #[cold]
     pub(crate) fn new(fault: Fault, at: usize) -> Self {
         Self(Box::new(Inner { fault, at, path: Vec::new() }))
+    }
+
+    /// Text that is more than a column can hold.
+    #[cold]
+    pub(crate) fn too_large(bytes: usize) -> Self {
+        Self::new(Fault::Size { bytes }, 0)
     }
 
     /// The same, found within a field.
@@ -112,6 +120,9 @@ impl fmt::Display for Fault {
             Self::GroupEnd => f.write_str("ends a group that is not open"),
             Self::Depth { limit } => write!(f, "is nested more than {limit} levels deep"),
             Self::Size { bytes } => write!(f, "is too large: {bytes} bytes"),
+            Self::Slots { limit } => {
+                write!(f, "holds too many messages within each other: all their fields together are more than {limit}")
+            }
         }
     }
 }

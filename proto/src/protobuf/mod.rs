@@ -16,14 +16,20 @@ mod record;
 mod skip;
 mod table;
 mod transcoder;
+mod unknown;
 
 pub use error::WireError;
 pub use table::SchemaError;
 pub use transcoder::Transcoder;
 
 pub(crate) use json::JsonWriter;
+pub(crate) use reader::Reader;
+pub(crate) use record::scalar;
 pub(crate) use record::{Record, Shelf, Value};
-pub(crate) use table::{Cardinality, Kind, MessageId, MessageTable, Tables};
+pub(crate) use table::{
+    Cardinality, EnumId, EnumTable, Field, Kind, MessageId, MessageTable, Seconds, Tables, WellKnown,
+};
+pub(crate) use unknown::push_unknown;
 
 #[cfg(test)]
 mod tests;

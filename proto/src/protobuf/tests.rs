@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 use prost::Message;
-use prost_types::{FileDescriptorSet, Struct, Value};
+use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet, Struct, Value};
 
 use super::error::Fault;
 use super::reader::{Key, Reader, WireType};
@@ -143,6 +144,46 @@ fn memory_is_in_proportion_to_the_body() {
     record.read(&tables, id, &body).unwrap();
     let slots = tables.message(id).slots as usize;
     assert_eq!(record.sizes(), (slots, 10_000));
+}
+
+/// A type that holds itself in many single fields takes all of its slots for two bytes: a body of 130 kB would take 60 MB, and one
+/// of a megabyte a gigabyte.
+#[test]
+fn a_body_that_takes_too_many_slots_is_refused() {
+    const FIELDS: i32 = 40;
+    let field = |number| FieldDescriptorProto {
+        name: Some(format!("m{number}")),
+        number: Some(number),
+        label: Some(Label::Optional.into()),
+        r#type: Some(Type::Message.into()),
+        type_name: Some(".M".to_owned()),
+        ..Default::default()
+    };
+    let message =
+        DescriptorProto { name: Some("M".to_owned()), field: (1..=FIELDS).map(field).collect(), ..Default::default() };
+    let file =
+        FileDescriptorProto { name: Some("m.proto".to_owned()), message_type: vec![message], ..Default::default() };
+    let tables = Tables::decode(&FileDescriptorSet { file: vec![file] }.encode_to_vec()).unwrap();
+    let id = tables.find("M").unwrap();
+    let around = |inner: &[u8]| {
+        let mut body = Vec::new();
+        for number in 1..=FIELDS as u64 {
+            prost::encoding::encode_varint(number << 3 | 2, &mut body);
+            prost::encoding::encode_varint(inner.len() as u64, &mut body);
+            body.extend(inner);
+        }
+        body
+    };
+    let (mut shelf, two) = (Shelf::default(), around(&around(b"")));
+    let three = around(&two);
+    let mut record = shelf.take();
+    record.read(&tables, id, &two).unwrap();
+    assert_eq!(record.sizes().0, 40 * (1 + 40 + 40 * 40));
+    let error = record.read(&tables, id, &three).unwrap_err();
+    assert_eq!(error.fault(), Fault::Slots { limit: 1 << 20 });
+    assert!(record.sizes().0 <= 1 << 20);
+    let text = error.to_string();
+    assert!(text.contains("holds too many messages within each other"), "{text}");
 }
 
 proptest! {

@@ -3,8 +3,37 @@
 use prost_reflect::{DynamicMessage, Kind, MapKey, ReflectMessage, Value};
 use serde_json::{Value as Json, json};
 
+use super::cells::{span, timestamp};
+
 /// The text that is expected for a message.
 pub fn text(message: &DynamicMessage) -> String {
+    let descriptor = message.descriptor();
+    let field = |name| descriptor.get_field_by_name(name).unwrap();
+    let of = |name| value_text(&message.get_field(&field(name)), &field(name).kind());
+    match descriptor.full_name().strip_prefix("google.protobuf.") {
+        // A time that is none is written as the message that it is.
+        Some(name @ ("Timestamp" | "Duration")) => {
+            let whole = |name| match message.get_field(&field(name)).as_ref() {
+                Value::I64(number) => *number,
+                Value::I32(number) => i64::from(*number),
+                other => panic!("{name} is {other:?}"),
+            };
+            let (seconds, nanos) = (whole("seconds"), whole("nanos"));
+            let usable = if name == "Timestamp" { timestamp(seconds, nanos) } else { span(seconds, nanos) };
+            if usable.is_ok() { serde_json::to_string(message).unwrap() } else { fields_text(message) }
+        }
+        Some("Struct") => of("fields"),
+        Some("ListValue") => of("values"),
+        Some("Value") => {
+            let chosen = descriptor.fields().find(|field| message.has_field(field));
+            chosen.map_or("null".to_owned(), |field| value_text(&message.get_field(&field), &field.kind()))
+        }
+        Some(name) if name.ends_with("Value") => of("value"),
+        _ => fields_text(message),
+    }
+}
+
+fn fields_text(message: &DynamicMessage) -> String {
     let mut fields: Vec<_> = message.descriptor().fields().collect();
     fields.sort_by_key(prost_reflect::FieldDescriptor::number);
     let mut parts = Vec::new();
@@ -50,6 +79,7 @@ fn value_text(value: &Value, kind: &Kind) -> String {
         Value::F64(value) => serde_json::to_string(value).map_or_else(|_| String::new(), |text| special(&text, *value)),
         Value::String(value) => json!(value).to_string(),
         Value::Bytes(value) => json!(base64(value)).to_string(),
+        Value::EnumNumber(_) if kind.as_enum().is_some_and(|each| each.name() == "NullValue") => "null".to_owned(),
         Value::EnumNumber(number) => match kind.as_enum().and_then(|each| first_name(each, *number)) {
             Some(name) => Json::String(name).to_string(),
             None => number.to_string(),

@@ -1,10 +1,11 @@
 //! A record as canonical ProtoJSON, with the field names of the .proto file.
 //!
 //! Fields come by number, maps by key. 64-bit integers are strings, because a JavaScript number can't hold them; so are the
-//! floating point values that JSON has no number for. Well-known types are written as the messages that they are.
+//! floating point values that JSON has no number for. Well-known types are written as what they stand for.
 
 mod scalar;
 mod text;
+mod well_known;
 
 use super::WireError;
 use super::reader::Reader;
@@ -30,6 +31,13 @@ impl<'t, 'o> JsonWriter<'t, 'o> {
     ///
     /// None for a record that was read: what is in its lists was checked then.
     pub fn message(&mut self, record: &mut Record<'_>, id: MessageId, base: u32) -> Result<(), WireError> {
+        match self.tables.message(id).well_known {
+            Some(known) => self.well_known(record, id, known, base),
+            None => self.fields(record, id, base),
+        }
+    }
+
+    fn fields(&mut self, record: &mut Record<'_>, id: MessageId, base: u32) -> Result<(), WireError> {
         let mut comma = Comma('{');
         for (index, field) in self.tables.message(id).fields.iter().enumerate() {
             let value = record.shown(base, index, field);
@@ -38,21 +46,26 @@ impl<'t, 'o> JsonWriter<'t, 'o> {
             }
             comma.push(self.out);
             self.out.push_str(&field.json_key);
-            match field.cardinality {
-                Cardinality::Repeated => self.list(record, field, value)?,
-                Cardinality::Map => self.map(record, field, value)?,
-                _ => self.value(record, field.kind, value)?,
-            }
+            self.field(record, field, value)?;
         }
         comma.close(self.out, '}');
         Ok(())
     }
 
+    /// Appends the value of a field, without its name.
+    fn field(&mut self, record: &mut Record<'_>, field: &Field, value: Value<'_>) -> Result<(), WireError> {
+        match field.cardinality {
+            Cardinality::Repeated => self.list(record, field, value),
+            Cardinality::Map => self.map(record, field, value),
+            _ => self.value(record, field.kind, value),
+        }
+    }
+
     fn value(&mut self, record: &mut Record<'_>, kind: Kind, value: Value<'_>) -> Result<(), WireError> {
         match (kind, value) {
             (Kind::Message(id) | Kind::Group(id), Value::Message { base, .. }) => self.message(record, id, base),
-            (Kind::Message(_) | Kind::Group(_), _) => {
-                self.out.push_str("{}");
+            (Kind::Message(id) | Kind::Group(id), _) => {
+                self.nothing(id);
                 Ok(())
             }
             _ => {

@@ -37,6 +37,7 @@ impl<'a> Record<'a> {
                 expected = index + 1;
             } else {
                 reader.skip(key, left).map_err(|error| error.within(&format!("field {}", key.number)))?;
+                self.unknown += u64::from(CHECK);
             }
         }
     }
@@ -72,7 +73,7 @@ impl<'a> Record<'a> {
                 reader.check_depth(place.left)?;
                 let base = match self.slots[slot].message() {
                     Some(base) => base,
-                    None => self.make_room(tables, id),
+                    None => self.make_room(tables, id, place.start)?,
                 };
                 self.slots[slot] = Value::Message { base, id };
                 self.nested::<CHECK>(tables, field.kind, key.number, reader, base, place.left - 1)
@@ -128,7 +129,7 @@ impl<'a> Record<'a> {
             match field.kind {
                 Kind::Message(id) | Kind::Group(id) if CHECK => {
                     reader.check_depth(place.left)?;
-                    self.passing(tables, id, |record, base| {
+                    self.passing(tables, id, place.start, |record, base| {
                         record.nested::<CHECK>(tables, field.kind, key.number, reader, base, place.left - 1)
                     })?;
                 }
@@ -161,11 +162,22 @@ impl<'a> Record<'a> {
         use_it: impl FnOnce(&mut Self, u32) -> Result<T, WireError>,
     ) -> Result<Option<T>, WireError> {
         let (Kind::Message(id) | Kind::Group(id)) = field.kind else { return Ok(None) };
-        let used = self.passing(tables, id, |record, base| {
+        let at = reader.at();
+        let used = self.passing(tables, id, at, |record, base| {
             record.nested::<false>(tables, field.kind, field.number, reader, base, MAX_DEPTH)?;
             use_it(record, base)
         });
         used.map(Some)
+    }
+
+    /// Calls `use_it` with the slots of a message of which nothing is set, and forgets it.
+    pub fn with_empty<T>(
+        &mut self,
+        tables: &Tables,
+        id: MessageId,
+        use_it: impl FnOnce(&mut Self, u32) -> Result<T, WireError>,
+    ) -> Result<T, WireError> {
+        self.passing(tables, id, 0, use_it)
     }
 
     /// Gives slots to a message for the time of one call.
@@ -173,13 +185,13 @@ impl<'a> Record<'a> {
         &mut self,
         tables: &Tables,
         id: MessageId,
+        at: usize,
         use_it: impl FnOnce(&mut Self, u32) -> Result<T, WireError>,
     ) -> Result<T, WireError> {
         // Slots that were free are put aside, so that what is cut off below is all that was given out since.
         let free = std::mem::take(&mut self.free);
         let marks = (self.slots.len(), self.nodes.len());
-        let base = self.make_room(tables, id);
-        let used = use_it(self, base);
+        let used = self.make_room(tables, id, at).and_then(|base| use_it(self, base));
         self.slots.truncate(marks.0);
         self.nodes.truncate(marks.1);
         self.free = free;

@@ -4,11 +4,12 @@
 //! as the wire format has it. What a list holds is checked, but not kept: only where each element stands.
 //!
 //! So a record is bounded by the body: 8 bytes for each element of a list, and slots for the messages that are not in lists;
-//! those of a message that another of its oneof has replaced are used again. Nothing is allocated once the vectors have
+//! those of a message that another of its oneof has replaced are used again, and a body that needs a million is refused. Nothing is allocated once the vectors have
 //! grown to what the events need.
 
 mod decode;
 mod map;
+mod seconds;
 mod shelf;
 mod slots;
 
@@ -75,6 +76,8 @@ pub(crate) struct Record<'a> {
     nodes: Vec<Node>,
     /// The entries of the maps that are being written.
     entries: Vec<Entry<'a>>,
+    /// How many fields were passed over.
+    unknown: u64,
 }
 
 impl<'a> Record<'a> {
@@ -89,10 +92,11 @@ impl<'a> Record<'a> {
         self.free.clear();
         self.nodes.clear();
         self.entries.clear();
+        self.unknown = 0;
         if body.len() >= MAX_BODY {
             return Err(WireError::new(Fault::Size { bytes: body.len() }, 0));
         }
-        self.make_room(tables, id);
+        self.make_room(tables, id, 0)?;
         self.message::<true>(tables, id, &mut Reader::new(body), 0, MAX_DEPTH, None)
     }
 
@@ -115,6 +119,11 @@ impl<'a> Record<'a> {
                 _ => Value::Absent,
             },
         }
+    }
+
+    /// How many fields the body has that the schema does not know, at any depth. Those within them are not counted.
+    pub fn unknown(&self) -> u64 {
+        self.unknown
     }
 
     /// The first element of a list.

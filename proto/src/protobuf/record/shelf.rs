@@ -20,7 +20,7 @@ impl Shelf {
     /// An empty record with the memory that is kept here.
     pub fn take<'a>(&mut self) -> Record<'a> {
         let Self { slots, free, nodes, entries } = std::mem::take(self);
-        Record { body: &[], slots: relabel(slots), free, nodes, entries: relabel(entries) }
+        Record { body: &[], slots: relabel(slots), free, nodes, entries: relabel(entries), unknown: 0 }
     }
 
     /// Keeps a record's memory for the next.

@@ -1,21 +1,31 @@
 //! Who has which slots.
 
 use super::{Record, Value};
+use crate::protobuf::error::{Fault, WireError};
 use crate::protobuf::table::{MessageId, Tables};
+
+/// How many slots a body may take: 24 MiB of them. A message takes a slot for each field that its type has, and two bytes can be a
+/// message: a body of 1 MB could take 1 GB where a type with many fields holds itself in single fields. Those that are in lists
+/// take theirs for a moment only, so no schema that ends comes near.
+pub(super) const MAX_SLOTS: usize = 1 << 20;
 
 /// The last of the slots that are not in use.
 const NONE: u64 = u64::MAX;
 
 impl Record<'_> {
-    /// Gives empty slots to a message; the first of them.
-    pub(super) fn make_room(&mut self, tables: &Tables, id: MessageId) -> u32 {
+    /// Gives empty slots to a message that stands at a place of the body; the first of them.
+    #[inline]
+    pub(super) fn make_room(&mut self, tables: &Tables, id: MessageId, at: usize) -> Result<u32, WireError> {
         let count = tables.message(id).slots as usize;
         if let Some(base) = self.reuse(id, count) {
-            return base;
+            return Ok(base);
         }
         let base = self.slots.len();
+        if base + count > MAX_SLOTS {
+            return Err(WireError::new(Fault::Slots { limit: MAX_SLOTS }, at));
+        }
         self.slots.resize(base + count, Value::Absent);
-        base as u32
+        Ok(base as u32)
     }
 
     fn reuse(&mut self, id: MessageId, count: usize) -> Option<u32> {

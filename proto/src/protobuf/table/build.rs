@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use prost_reflect::{DescriptorPool, EnumDescriptor, FieldDescriptor, Kind as Described, MessageDescriptor};
 
 use super::numbers::Numbers;
+use super::well_known::WellKnown;
 use super::{Cardinality, EnumId, EnumTable, Field, Kind, MessageId, MessageTable, SchemaError, Tables};
 use crate::protobuf::json::push_text;
 
@@ -80,9 +81,13 @@ fn message_table(ids: &Ids, message: &MessageDescriptor) -> Result<MessageTable,
     let mut slots = Slots::default();
     let fields: Vec<_> = described.iter().map(|field| field_table(ids, &mut slots, field)).collect::<Result<_, _>>()?;
     let numbers: Vec<_> = fields.iter().map(|field| field.number).collect();
+    let mut oneofs: Vec<_> = slots.oneofs.into_iter().map(|(name, which)| (which, name.into())).collect();
+    oneofs.sort_unstable();
     Ok(MessageTable {
         name: message.full_name().into(),
+        well_known: WellKnown::of(message.full_name(), &fields),
         fields: fields.into(),
+        oneofs: oneofs.into(),
         slots: slots.used,
         numbers: Numbers::new(&numbers),
     })

@@ -24,12 +24,20 @@ impl EnumTable {
     /// The name of the value with this number; none for a number that this version of the schema does not know.
     #[inline]
     pub fn name(&self, number: i32) -> Option<&str> {
+        self.position(number).map(|at| &*self.values[at].1)
+    }
+
+    /// The place among all names of the value with this number.
+    #[inline]
+    pub fn position(&self, number: i32) -> Option<usize> {
         // Most enums count from zero without a gap.
-        let guess = usize::try_from(number).ok().and_then(|index| self.values.get(index));
-        if let Some((_, name)) = guess.filter(|(guessed, _)| *guessed == number) {
-            return Some(name);
-        }
-        let at = self.values.binary_search_by_key(&number, |(number, _)| *number).ok()?;
-        Some(&self.values[at].1)
+        let guess =
+            usize::try_from(number).ok().filter(|guess| self.values.get(*guess).is_some_and(|(at, _)| *at == number));
+        guess.or_else(|| self.values.binary_search_by_key(&number, |(number, _)| *number).ok())
+    }
+
+    /// All names, by their numbers.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.iter().map(|(_, name)| &**name)
     }
 }

@@ -3,12 +3,16 @@
 mod build;
 mod enums;
 mod numbers;
+mod well_known;
+
+use std::collections::HashSet;
 
 use thiserror::Error;
 
 use super::reader::WireType;
 pub(crate) use enums::EnumTable;
 use numbers::Numbers;
+pub(crate) use well_known::{Seconds, WellKnown};
 
 /// Why descriptors do not make tables.
 #[derive(Debug, Error)]
@@ -34,6 +38,36 @@ pub enum SchemaError {
         message: String,
         /// The field that was asked for.
         field: String,
+    },
+    /// A field that rows are to be partitioned by can't be used for that.
+    #[error("rows can't be partitioned by {field}: {reason}")]
+    Partition {
+        /// The field, as the settings name it.
+        field: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A header that is to be a column can't be one.
+    #[error("header {header} can't be a column: another header has the same column, {column}")]
+    Header {
+        /// The header's name.
+        header: String,
+        /// The column that both would have.
+        column: String,
+    },
+    /// The field that is to be the event's time holds none.
+    #[error("{field} can't be the event's time: it must be a google.protobuf.Timestamp or a whole number")]
+    EventTime {
+        /// The field, as the settings name it.
+        field: String,
+    },
+    /// A message makes more columns than a file may have.
+    #[error("message {name} makes more than {limit} columns: lower schema.recursion_depth, or store a smaller message")]
+    TooManyColumns {
+        /// The message's full name.
+        name: String,
+        /// How many are possible.
+        limit: usize,
     },
     /// A message has more fields than there is room for.
     #[error("message {name} has {fields} fields; at most {} are possible", Numbers::MAX_FIELDS)]
@@ -71,6 +105,21 @@ impl Tables {
         &self.enums[id.0 as usize]
     }
 
+    /// All messages that one holds, directly or not.
+    pub fn held_by(&self, id: MessageId) -> HashSet<MessageId> {
+        let (mut found, mut open) = (HashSet::new(), vec![id]);
+        while let Some(next) = open.pop() {
+            for field in &self.message(next).fields {
+                if let Kind::Message(held) | Kind::Group(held) = field.kind
+                    && found.insert(held)
+                {
+                    open.push(held);
+                }
+            }
+        }
+        found
+    }
+
     /// The message with this full name.
     pub fn find(&self, name: &str) -> Option<MessageId> {
         let index = self.messages.iter().position(|message| &*message.name == name)?;
@@ -85,6 +134,10 @@ pub(crate) struct MessageTable {
     pub name: Box<str>,
     /// By number, which is the order in which they are written as JSON.
     pub fields: Box<[Field]>,
+    /// Each oneof by the slot that says which of its fields has a value, in the order of their first fields.
+    pub oneofs: Box<[(u32, Box<str>)]>,
+    /// What it stands for, if that is something else than its fields.
+    pub well_known: Option<WellKnown>,
     /// How many slots a record needs for a message of this type.
     pub slots: u32,
     numbers: Numbers,

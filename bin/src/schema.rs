@@ -1,0 +1,130 @@
+//! From the settings to what reads the messages.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use warehouse_sink_io::schema::{Route, StreamSchema};
+use warehouse_sink_io::subject::SubjectFilter;
+use warehouse_sink_proto::protobuf::SchemaError;
+use warehouse_sink_proto::{EventTime, Table, TableOptions};
+
+use crate::settings::{Fields, Format, Headers, Paths, RouteSettings, Schema, Settings, UnknownFields};
+
+/// Why there is no schema. The settings, or the files that they name, have to change.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The descriptor set can't be read.
+    #[error("{path}: cannot be read: {source}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The .proto files can't be compiled.
+    #[error("schema.proto_files: {0:?}")]
+    Compile(#[from] protox::Error),
+    /// A column gets a bloom filter that no file has.
+    #[error("parquet.bloom_filter_columns: no message has a column {name:?}; its columns are {columns}")]
+    NoColumn {
+        /// The column, with a dot between the names of the groups around it and its own.
+        name: String,
+        /// Those that there are.
+        columns: String,
+    },
+    /// The schema can't be used for a table.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+}
+
+/// Loads and compiles what the messages are.
+///
+/// # Errors
+///
+/// When a file can't be read or compiled, or the settings name what is not in it.
+pub fn load(settings: &Settings) -> Result<StreamSchema, LoadError> {
+    let schema = &settings.schema;
+    if schema.format == Format::CausalityV1 {
+        return Ok(StreamSchema::built_in()?);
+    }
+    let set = descriptor_set(schema)?;
+    let routes = match &schema.route {
+        None => {
+            let message = schema.message.clone().unwrap_or_default();
+            vec![Route::all(Table::new(&set, &options(settings, message))?)]
+        }
+        Some(routes) => {
+            let routes = routes.as_slice().iter().map(|said| route(settings, &set, said));
+            routes.collect::<Result<Vec<_>, _>>()?
+        }
+    };
+    check_columns(settings, &routes)?;
+    Ok(StreamSchema::Tables(routes.into()))
+}
+
+/// Each column that is to get a bloom filter must be one of a message at least.
+fn check_columns(settings: &Settings, routes: &[Route]) -> Result<(), LoadError> {
+    let columns: BTreeSet<String> =
+        routes.iter().flat_map(|route| route.table.leaves()).map(|leaf| leaf.path.join(".")).collect();
+    match settings.bloom_filter_columns().iter().find(|name| !columns.contains(*name)) {
+        None => Ok(()),
+        Some(name) => {
+            let columns = columns.into_iter().collect::<Vec<_>>().join(", ");
+            Err(LoadError::NoColumn { name: name.clone(), columns })
+        }
+    }
+}
+
+fn route(settings: &Settings, set: &[u8], said: &RouteSettings) -> Result<Route, LoadError> {
+    let mut options = options(settings, said.message.clone());
+    if let Some(fields) = &said.partition_by {
+        options.partition_by = fields.as_slice().to_vec();
+    }
+    if let Some(field) = &said.event_time {
+        options.event_time = EventTime::Field { field: field.clone(), unit: settings.schema.event_time_unit };
+    }
+    Ok(Route {
+        subject: SubjectFilter::new(said.subject.as_str()),
+        prefix: Some(said.prefix.as_str().to_owned()),
+        table: Table::new(set, &options)?,
+    })
+}
+
+fn descriptor_set(schema: &Schema) -> Result<Vec<u8>, LoadError> {
+    match (&schema.descriptor_set, &schema.proto_files) {
+        (Some(path), _) => fs::read(path).map_err(|source| LoadError::Unreadable { path: path.clone(), source }),
+        (None, files) => compile(files.as_ref().map_or(&[], Paths::as_slice), schema.include.as_ref()),
+    }
+}
+
+/// Compiles .proto files as protoc would. The files of `google/protobuf` need not be there.
+fn compile(files: &[PathBuf], include: Option<&Paths>) -> Result<Vec<u8>, LoadError> {
+    let folder = |file: &PathBuf| match file.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let folders = include.map_or_else(|| files.iter().map(folder).collect(), |paths| paths.as_slice().to_vec());
+    let mut compiler = protox::Compiler::new(folders)?;
+    Ok(compiler.include_imports(true).open_files(files)?.encode_file_descriptor_set())
+}
+
+fn options(settings: &Settings, message: String) -> TableOptions {
+    let schema = &settings.schema;
+    let event_time = match &schema.event_time {
+        Some(field) => EventTime::Field { field: field.clone(), unit: schema.event_time_unit },
+        None => EventTime::Published,
+    };
+    TableOptions {
+        message,
+        recursion_depth: schema.recursion_depth.get(),
+        partition_by: schema.partition_by.as_ref().map(Fields::as_slice).unwrap_or_default().to_vec(),
+        event_time,
+        partition_time: schema.partition_time,
+        partition_columns_in_file: settings.parquet.partition_columns_in_file,
+        keep_unknown_fields: schema.unknown_fields == UnknownFields::Keep,
+        subject_column: schema.subject_column,
+        header_columns: schema.header_columns.as_ref().map(Headers::as_slice).unwrap_or_default().to_vec(),
+    }
+}

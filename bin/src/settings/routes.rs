@@ -1,0 +1,98 @@
+//! `[[schema.route]]`.
+
+use std::collections::BTreeMap;
+
+use super::schema_types::Fields;
+use super::types::{Prefix, is_subject};
+use super::value::{Raw, Value};
+
+/// The routes, in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routes(Vec<RouteSettings>);
+
+/// Some subjects, what their messages are, and where the rows go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteSettings {
+    /// The subjects, wildcards allowed.
+    pub subject: String,
+    /// The full name of the message.
+    pub message: String,
+    /// What the keys of the files begin with.
+    pub prefix: Prefix,
+    /// Instead of `schema.partition_by`.
+    pub partition_by: Option<Fields>,
+    /// Instead of `schema.event_time`.
+    pub event_time: Option<String>,
+}
+
+impl Routes {
+    /// The routes; there is at least one.
+    pub fn as_slice(&self) -> &[RouteSettings] {
+        &self.0
+    }
+}
+
+impl Value for Routes {
+    const KIND: &'static str = "array of tables";
+    const EXPECTED: &'static str =
+        "[[schema.route]] tables with subject, message and prefix, and perhaps partition_by and event_time";
+
+    fn from_raw(raw: &Raw) -> Option<Self> {
+        let Raw::List(items) = raw else { return None };
+        let route = |item: &Raw| match item {
+            Raw::Table(entries) => RouteSettings::from_entries(entries),
+            _ => None,
+        };
+        let routes: Vec<_> = items.iter().map(route).collect::<Option<_>>()?;
+        (!routes.is_empty() && routes.len() <= usize::from(u16::MAX)).then_some(Routes(routes))
+    }
+}
+
+impl RouteSettings {
+    fn from_entries(entries: &BTreeMap<String, Raw>) -> Option<Self> {
+        const KEYS: [&str; 5] = ["subject", "message", "prefix", "partition_by", "event_time"];
+        if entries.keys().any(|key| !KEYS.contains(&key.as_str())) {
+            return None;
+        }
+        let text = |key: &str| entries.get(key).and_then(String::from_raw);
+        let optional = |key: &str| entries.get(key).map_or(Some(None), |raw| String::from_raw(raw).map(Some));
+        Some(Self {
+            subject: text("subject").filter(|subject| is_subject(subject))?,
+            message: text("message")?,
+            prefix: Prefix::from_raw(entries.get("prefix")?).filter(|prefix| !prefix.as_str().is_empty())?,
+            partition_by: entries.get("partition_by").map_or(Some(None), |raw| Fields::from_raw(raw).map(Some))?,
+            event_time: optional("event_time")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routes(entries: &[(&str, &str)]) -> Option<Routes> {
+        let text = |(key, value): &(&str, &str)| ((*key).to_owned(), Raw::Text((*value).to_owned()));
+        Routes::from_raw(&Raw::List(vec![Raw::Table(entries.iter().map(text).collect())]))
+    }
+
+    #[test]
+    fn a_route_has_subject_message_and_prefix() {
+        let full =
+            [("subject", "a.>"), ("message", "a.B"), ("prefix", "/b/"), ("partition_by", "c,d"), ("event_time", "t")];
+        let taken = routes(&full).unwrap();
+        let [route] = taken.as_slice() else { unreachable!() };
+        assert_eq!((route.subject.as_str(), route.message.as_str(), route.prefix.as_str()), ("a.>", "a.B", "b"));
+        assert_eq!(route.partition_by.as_ref().unwrap().as_slice(), ["c", "d"]);
+        assert_eq!(route.event_time.as_deref(), Some("t"));
+        assert!(routes(&full[..3]).is_some());
+        for missing in 0..3 {
+            let mut entries = full[..3].to_vec();
+            entries.remove(missing);
+            assert_eq!(routes(&entries), None, "{entries:?}");
+        }
+        assert_eq!(routes(&[&full[..3], &[("prefixx", "b")]].concat()), None, "an unknown key");
+        assert_eq!(routes(&[&[("subject", "a..b")], &full[1..3]].concat()), None, "no subject");
+        assert_eq!(routes(&[&full[..2], &[("prefix", "")]].concat()), None, "all files");
+        assert_eq!(Routes::from_raw(&Raw::List(Vec::new())), None);
+    }
+}

@@ -1,0 +1,48 @@
+//! Files of messages of a configured type.
+
+use arrow::array::RecordBatch;
+use parquet::basic::Encoding;
+use parquet::file::properties::{EnabledStatistics, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
+use warehouse_sink_core::BatchRow;
+use warehouse_sink_proto::{LeafKind, Table, TableColumns};
+
+use super::{EncodeConfig, EncodeError, properties};
+use crate::payload::Payload;
+
+/// How the files are written.
+pub(super) fn properties(config: &EncodeConfig, table: &Table) -> WriterPropertiesBuilder {
+    table.leaves().into_iter().fold(properties::common(config), |properties, leaf| {
+        let path = ColumnPath::new(leaf.path);
+        match leaf.kind {
+            LeafKind::Repeating => properties.set_column_dictionary_enabled(path, true),
+            LeafKind::Rising => properties.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
+            LeafKind::Opaque => properties.set_column_statistics_enabled(path, EnabledStatistics::None),
+            LeafKind::Number => properties,
+        }
+    })
+}
+
+/// The first of the rows as columns, and how many they are: as many as memory is well used for, and one at least.
+pub(super) fn batch(table: &Table, rows: &[BatchRow<Payload>]) -> Result<(RecordBatch, usize), EncodeError> {
+    let mut columns = TableColumns::new(table, rows.len());
+    let mut taken = 0;
+    for BatchRow { message, payload, .. } in rows {
+        if columns.is_full() {
+            break;
+        }
+        let stream_sequence = message.stream_sequence;
+        let (body, notes) = match payload {
+            Payload::Event(body) => (body, &[][..]),
+            Payload::Noted(noted) => (&noted.body, &noted.notes[..]),
+            Payload::DeadLetter(_) => return Err(EncodeError::Misplaced { stream_sequence }),
+        };
+        let pushed = columns.push_noted(body, notes, stream_sequence, message.published_at);
+        pushed.map_err(|source| EncodeError::Row { stream_sequence, source })?;
+        taken += 1;
+    }
+    Ok((columns.finish()?, taken))
+}
+
+#[cfg(test)]
+mod tests;

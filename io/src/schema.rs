@@ -1,0 +1,181 @@
+//! What a stream holds, and what reads it: chosen once, at the start. Everything behind the decoder moves rows and never looks into
+//! them.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use metrics::Counter;
+use warehouse_sink_core::{Destination, Row, Rows};
+use warehouse_sink_proto::protobuf::SchemaError;
+use warehouse_sink_proto::{ColumnOptions, EventSchema, Note, Partition, Table, TableDecoder, schema};
+
+use crate::metrics::Metrics;
+use crate::payload::{Decode, EventDecoder, Noted, Payload, dead_letter};
+use crate::source::Incoming;
+use crate::subject::SubjectFilter;
+
+/// The name of the built-in schema.
+const EVENTS: &str = "causality.v1";
+
+/// Why a message is poison that no route is for.
+const NO_ROUTE: &str = "no route of the settings fits its subject";
+
+/// What the messages of a stream are. Cheap to clone.
+#[derive(Clone, Debug)]
+pub enum StreamSchema {
+    /// The events of `causality.v1`.
+    Events(EventSchema),
+    /// Messages of configured types. Each goes the first route that fits its subject.
+    Tables(Arc<[Route]>),
+}
+
+/// The messages of some subjects, all of one type, and where their rows go.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The subjects.
+    pub subject: SubjectFilter,
+    /// What the keys of its files begin with, where that is not the prefix of all files.
+    pub prefix: Option<String>,
+    /// What a message is.
+    pub table: Table,
+}
+
+impl Route {
+    /// The one route of a stream with one type of messages.
+    pub fn all(table: Table) -> Self {
+        Route { subject: SubjectFilter::new(">"), prefix: None, table }
+    }
+}
+
+impl StreamSchema {
+    /// The schema that comes with this program.
+    ///
+    /// # Errors
+    ///
+    /// None but where the program was built wrong.
+    pub fn built_in() -> Result<Self, SchemaError> {
+        EventSchema::built_in().map(Self::Events)
+    }
+
+    /// The name of each type of messages, and how many columns a file of it has.
+    pub fn columns(&self, options: &ColumnOptions) -> Vec<(String, usize)> {
+        match self {
+            StreamSchema::Events(_) => vec![(EVENTS.to_owned(), schema(options).fields().len())],
+            StreamSchema::Tables(routes) => {
+                let columns = |route: &Route| (route.table.message().to_owned(), route.table.leaves().len());
+                routes.iter().map(columns).collect()
+            }
+        }
+    }
+
+    /// The name of the type of a partition's messages, for its files' metadata.
+    pub(crate) fn name(&self, partition: &Partition) -> &str {
+        self.route(partition).map_or(EVENTS, |route| route.table.message())
+    }
+
+    /// The prefix of a partition's files, where it is not that of all files.
+    pub(crate) fn prefix(&self, partition: &Partition) -> Option<&str> {
+        self.route(partition)?.prefix.as_deref()
+    }
+
+    /// The Arrow schema of a partition's files.
+    pub(crate) fn arrow(&self, partition: &Partition, options: &ColumnOptions) -> SchemaRef {
+        self.route(partition).map_or_else(|| schema(options), |route| route.table.schema())
+    }
+
+    /// The route that a partition's messages went; none for the built-in schema.
+    pub(crate) fn route(&self, partition: &Partition) -> Option<&Route> {
+        match self {
+            StreamSchema::Events(_) => None,
+            StreamSchema::Tables(routes) => routes.get(partition.table()),
+        }
+    }
+
+    /// A decoder of its messages; each fetcher has one of its own.
+    pub fn decoder(&self, metrics: &Metrics) -> StreamDecoder {
+        let reads = match self {
+            StreamSchema::Events(events) => Reads::Events(EventDecoder::new(events)),
+            StreamSchema::Tables(routes) => {
+                let numbered = routes.iter().zip(0..);
+                let decoders = numbered.map(|(route, number)| TableDecoder::numbered(&route.table, number));
+                Reads::Tables(routes.clone(), decoders.collect())
+            }
+        };
+        StreamDecoder { reads, unknown_fields: metrics.unknown_fields.clone() }
+    }
+}
+
+/// Decodes the messages of a stream.
+pub struct StreamDecoder {
+    reads: Reads,
+    unknown_fields: Counter,
+}
+
+enum Reads {
+    Events(EventDecoder),
+    /// Each route with its decoder.
+    Tables(Arc<[Route]>, Box<[TableDecoder]>),
+}
+
+impl StreamDecoder {
+    /// Why a message is poison, if it is; `published_at` is in nanoseconds since the Unix epoch.
+    pub fn refusal(&mut self, subject: &str, body: &[u8], published_at: i64) -> Option<String> {
+        match &mut self.reads {
+            Reads::Events(events) => events.refusal(body),
+            Reads::Tables(routes, decoders) => match routes.iter().position(|route| route.subject.fits(subject)) {
+                Some(number) => decoders[number].decode(body, published_at).err().map(|poison| poison.to_string()),
+                None => Some(NO_ROUTE.to_owned()),
+            },
+        }
+    }
+}
+
+impl Decode for StreamDecoder {
+    type Partition = Partition;
+    type Payload = Payload;
+
+    fn decode<M: Incoming>(&mut self, message: &M) -> Rows<Partition, Payload> {
+        let (rows, unknown) = match &mut self.reads {
+            Reads::Events(events) => (events.decode(message), events.unknown_fields()),
+            Reads::Tables(routes, decoders) => {
+                let mut both = routes.iter().zip(decoders);
+                let Some((route, decoder)) = both.find(|(route, _)| route.subject.fits(message.subject())) else {
+                    return Rows::One(dead_letter(message, NO_ROUTE.to_owned()));
+                };
+                (Rows::One(row(&route.table, decoder, message)), decoder.unknown_fields())
+            }
+        };
+        if unknown > 0 {
+            self.unknown_fields.increment(unknown);
+        }
+        rows
+    }
+}
+
+fn row<M: Incoming>(table: &Table, decoder: &mut TableDecoder, message: &M) -> Row<Partition, Payload> {
+    let body = message.body();
+    match decoder.decode(body, message.id().published_at) {
+        Ok(partition) => {
+            let (payload, bytes) = payload(table, message, body.into());
+            Row { destination: Destination::Partition(partition), payload, bytes }
+        }
+        Err(poison) => dead_letter(message, poison.to_string()),
+    }
+}
+
+/// What is kept of a message, and how many bytes that counts.
+fn payload<M: Incoming>(table: &Table, message: &M, body: Box<[u8]>) -> (Payload, u64) {
+    let bytes = body.len();
+    if table.notes().len() == 0 {
+        return (Payload::Event(body), bytes as u64);
+    }
+    let headers = message.headers();
+    let text = |note: &Note| match note {
+        Note::Subject => Some(message.subject().into()),
+        Note::Header(name) => headers.get(name).and_then(|values| values.first()).map(|value| value.as_str().into()),
+    };
+    let notes: Box<[Option<Box<str>>]> = table.notes().map(text).collect();
+    let noted: usize =
+        notes.iter().map(|note| size_of::<Option<Box<str>>>() + note.as_ref().map_or(0, |note| note.len())).sum();
+    (Payload::Noted(Box::new(Noted { body, notes })), (bytes + noted) as u64)
+}

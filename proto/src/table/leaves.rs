@@ -1,0 +1,80 @@
+//! The columns of a file as Parquet counts them: one for each value that holds no others.
+
+use super::{Inner, PUBLISHED, PartitionColumn, SEQUENCE, UNKNOWN, time_names};
+use crate::nested::{Column, Shape};
+use crate::protobuf::Kind;
+
+/// A column of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// The names of the groups around it, and its own.
+    pub path: Vec<String>,
+    /// How it is best written.
+    pub kind: LeafKind,
+}
+
+/// What a column's values are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeafKind {
+    /// Few different values, or texts that may well be: worth a dictionary.
+    Repeating,
+    /// Numbers and times.
+    Number,
+    /// Numbers that rise from row to row.
+    Rising,
+    /// Whose least and greatest value tell a reader nothing.
+    Opaque,
+}
+
+pub(super) fn of(table: &Inner) -> Vec<Leaf> {
+    let mut leaves = Vec::new();
+    columns(&mut Vec::new(), &table.columns, &mut leaves);
+    for column in &table.partition_columns {
+        let name = match column {
+            PartitionColumn::Field(index) => &*table.layout.fields[*index].name,
+            PartitionColumn::Time(index) => time_names(table.layout.down_to)[*index],
+        };
+        leaves.push(Leaf { path: vec![name.to_owned()], kind: LeafKind::Repeating });
+    }
+    leaves.extend([SEQUENCE, PUBLISHED].map(|name| Leaf { path: vec![name.to_owned()], kind: LeafKind::Rising }));
+    let notes = table.notes.iter().map(|(name, _)| name.to_string());
+    leaves.extend(notes.map(|name| Leaf { path: vec![name], kind: LeafKind::Repeating }));
+    if table.keep_unknown_fields {
+        leaves.push(Leaf { path: vec![UNKNOWN.to_owned()], kind: LeafKind::Opaque });
+    }
+    leaves
+}
+
+fn columns(path: &mut Vec<String>, columns: &[Column], leaves: &mut Vec<Leaf>) {
+    for column in columns {
+        path.push(column.name.to_string());
+        shape(path, &column.shape, leaves);
+        path.pop();
+    }
+}
+
+fn shape(path: &mut Vec<String>, of: &Shape, leaves: &mut Vec<Leaf>) {
+    let kind = match of {
+        Shape::Struct { columns: inner, .. } => return columns(path, inner, leaves),
+        Shape::List { elements, .. } => return within(path, &["list", "element"], &elements.shape, leaves),
+        Shape::Map { key, values, .. } => {
+            within(path, &["key_value", "key"], &Shape::Scalar(*key), leaves);
+            return within(path, &["key_value", "value"], &values.shape, leaves);
+        }
+        Shape::Scalar(kind) | Shape::Wrapper { kind, .. } => match kind {
+            Kind::Text => LeafKind::Repeating,
+            Kind::Bytes => LeafKind::Opaque,
+            _ => LeafKind::Number,
+        },
+        Shape::Enum(_) | Shape::Which(_) => LeafKind::Repeating,
+        Shape::Timestamp(_) | Shape::Duration(_) => LeafKind::Number,
+        Shape::Json(_) => LeafKind::Opaque,
+    };
+    leaves.push(Leaf { path: path.clone(), kind });
+}
+
+fn within(path: &mut Vec<String>, groups: &[&str], of: &Shape, leaves: &mut Vec<Leaf>) {
+    path.extend(groups.iter().map(ToString::to_string));
+    shape(path, of, leaves);
+    path.truncate(path.len() - groups.len());
+}

@@ -1,0 +1,83 @@
+//! What an operator says of a table.
+
+use crate::partition::PartitionTime;
+
+/// One message type as one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableOptions {
+    /// The message's full name.
+    pub message: String,
+    /// How many levels of a message that holds itself are columns; what lies deeper is JSON text.
+    pub recursion_depth: usize,
+    /// The fields that make folders, in their order; fields of messages by their path, as in `device.platform`.
+    pub partition_by: Vec<String>,
+    /// When the event happened.
+    pub event_time: EventTime,
+    /// The unit of event time that has a folder of its own.
+    pub partition_time: PartitionTime,
+    /// Whether what makes folders is in the files too.
+    pub partition_columns_in_file: bool,
+    /// Whether what the schema does not know of a message is kept in a column.
+    pub keep_unknown_fields: bool,
+    /// Whether the subject is a column.
+    pub subject_column: bool,
+    /// The headers that are columns, by their names.
+    pub header_columns: Vec<String>,
+}
+
+impl TableOptions {
+    /// A message as a table of nothing but its fields, with folders for the hours in which it was published.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            recursion_depth: 2,
+            partition_by: Vec::new(),
+            event_time: EventTime::Published,
+            partition_time: PartitionTime::Hour,
+            partition_columns_in_file: false,
+            keep_unknown_fields: false,
+            subject_column: false,
+            header_columns: Vec::new(),
+        }
+    }
+}
+
+/// Where the time of an event is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventTime {
+    /// When the server stored the message.
+    Published,
+    /// In a field: a `google.protobuf.Timestamp`, or a whole number of this unit since the Unix epoch.
+    Field {
+        /// The field, by its path.
+        field: String,
+        /// The unit of a number.
+        unit: TimeUnit,
+    },
+}
+
+/// The unit of a time that is a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Millis,
+    /// Microseconds.
+    Micros,
+    /// Nanoseconds.
+    Nanos,
+}
+
+impl TimeUnit {
+    /// A time of this unit in milliseconds, rounded down; none where it is too large.
+    pub(super) fn millis(self, time: i64) -> Option<i64> {
+        match self {
+            Self::Seconds => time.checked_mul(1_000),
+            Self::Millis => Some(time),
+            Self::Micros => Some(time.div_euclid(1_000)),
+            Self::Nanos => Some(time.div_euclid(1_000_000)),
+        }
+    }
+}
