@@ -4,7 +4,7 @@ use warehouse_sink_io::replay::{Message, Outcome, Progress, Reason, Report};
 
 use crate::exit::say;
 
-/// Messages that are written out; JSON has them all.
+/// Reasons and messages that are written out; JSON has them all.
 const SHOWN: usize = 20;
 
 /// One line that says how far the replay is.
@@ -20,11 +20,16 @@ pub(super) fn progress(so_far: Progress) -> String {
 /// Writes the report to standard output.
 pub(super) fn write(report: &Report) {
     let replayed = if report.dry_run { "to replay" } else { "replayed" };
-    for Reason { reason, dead_letters, replayed: count, replayed_before, refused, failed } in &report.reasons {
+    for Reason { reason, dead_letters, replayed: count, replayed_before, refused, failed } in
+        report.reasons.iter().take(SHOWN)
+    {
         say(format_args!(
             "{dead_letters} dead letters, {count} {replayed}, {replayed_before} replayed before, {refused} still refused, \
              {failed} failed: {reason}"
         ));
+    }
+    if report.reasons.len() > SHOWN {
+        say(format_args!("and {} more reasons (--output json has them all)", report.reasons.len() - SHOWN));
     }
     let notable: Vec<&Message> = report.messages.iter().filter(|message| notable(&message.outcome).is_some()).collect();
     for message in notable.iter().take(SHOWN) {

@@ -119,4 +119,10 @@ fn a_clean_run_is_complete_on_s3_and_a_deleted_object_is_missed() {
     assert_eq!(missed["gaps_are_in_the_stream"], true);
     let (first, last) = (&missed["gaps"]["ranges"][0][0], missed["gaps"]["ranges"].as_array().unwrap().last().unwrap());
     assert_eq!((first, &last[1]), (&file["first_sequence"], &file["last_sequence"]));
+
+    // A store that refuses is an error, not a store without files.
+    let refused = inspect(&settings.set("storage.options", "secret_access_key", "hunter2"), &[]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""));
+    let said = "storage: cannot list the files below `events`";
+    assert!(refused.stderr.contains(said) && !refused.stderr.contains("hunter2"), "{}", refused.stderr);
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::audit::Fault;
 
-/// Reasons that are counted one by one. Each may hold a place in the body, so there can be many.
+/// Reasons that are counted one by one.
 const MAX_REASONS: usize = 1000;
 const OTHER_REASONS: &str = "(other reasons)";
 
@@ -52,7 +52,7 @@ pub struct Report {
 /// What became of the dead letters of one reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// The reason, as the dead letters have it.
+    /// The reason, as the dead letters have it, with `N` for numbers: they tell a place in the body, and differ from one to the next.
     pub reason: String,
     /// How many there are.
     pub dead_letters: u64,
@@ -111,9 +111,9 @@ pub enum Outcome {
 
 impl Report {
     pub(super) fn note(&mut self, message: Message) {
-        let known = self.counts.len() < MAX_REASONS || self.counts.contains_key(&message.reason);
-        let name = if known { message.reason.as_str() } else { OTHER_REASONS };
-        let reason = self.counts.entry(name.to_owned()).or_default();
+        let name = without_numbers(&message.reason);
+        let known = self.counts.len() < MAX_REASONS || self.counts.contains_key(&name);
+        let reason = self.counts.entry(if known { name } else { OTHER_REASONS.to_owned() }).or_default();
         reason.dead_letters += 1;
         let (all, of_reason) = match &message.outcome {
             Outcome::WouldReplay | Outcome::Replayed { .. } => (&mut self.replayed, &mut reason.replayed),
@@ -137,5 +137,63 @@ impl Report {
         self.reasons = counts.into_iter().map(|(reason, counts)| Reason { reason, ..counts }).collect();
         self.reasons.sort_by(|a, b| b.dead_letters.cmp(&a.dead_letters).then_with(|| a.reason.cmp(&b.reason)));
         self.complete = self.failed == 0 && self.unreadable.is_empty() && self.error.is_none();
+    }
+}
+
+/// The text with `N` for each number that is a word of its own.
+fn without_numbers(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_inclusive(' ') {
+        let number = word.strip_prefix('-').unwrap_or(word);
+        match number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len()) {
+            0 => out.push_str(word),
+            digits => {
+                out.push('N');
+                out.push_str(&number[digits..]);
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_that_differ_in_numbers_alone_are_one() {
+        let one =
+            "the body is not a causality.v1.EventEnvelope: id is cut off: 34 more bytes than there are (at byte 224)";
+        let same =
+            "the body is not a causality.v1.EventEnvelope: id is cut off: N more bytes than there are (at byte N)";
+        assert_eq!(without_numbers(one), same);
+        assert_eq!(
+            without_numbers("timestamp_ms is -5, but must be greater than 0"),
+            "timestamp_ms is N, but must be greater than N"
+        );
+        assert_eq!(without_numbers(""), "");
+    }
+
+    #[test]
+    fn counts_add_up_and_many_reasons_share_one_place() {
+        let mut report = Report::default();
+        for number in 0..MAX_REASONS as u64 + 5 {
+            let outcome = match number % 3 {
+                0 => Outcome::Replayed { new_sequence: number },
+                1 => Outcome::ReplayedBefore,
+                _ => Outcome::Refused { because: "still".to_owned() },
+            };
+            let (subject, reason) = ("s".to_owned(), format!("reason-{number}"));
+            report.note(Message { sequence: number, published_at_us: 0, subject, reason, outcome });
+        }
+        report.conclude();
+        assert_eq!(report.reasons.len(), MAX_REASONS + 1);
+        assert_eq!((report.reasons[0].reason.as_str(), report.reasons[0].dead_letters), (OTHER_REASONS, 5));
+        let sums = report.reasons.iter().fold((0, 0, 0), |sums, reason| {
+            (sums.0 + reason.replayed, sums.1 + reason.replayed_before, sums.2 + reason.refused)
+        });
+        assert_eq!(sums, (report.replayed, report.replayed_before, report.refused));
+        assert_eq!(sums, (335, 335, 335));
+        assert!(report.complete);
     }
 }
