@@ -1,6 +1,7 @@
 """Events with every payload kind and every field at its edges, made by Python's protobuf; and poison."""
 
 import math
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -172,3 +173,9 @@ def poison() -> Iterator[Outgoing]:
     for name, body in bodies.items():
         yield Outgoing(f"events.poison.{name}", body, {"Kind": name, "Source": "edge events"})
         yield Outgoing(f"events.poison.{name}", body)
+
+
+def large_poison(count: int, size: int) -> Iterator[Outgoing]:
+    """Messages of this many bytes that must go to the dead letter, and that no compression makes smaller."""
+    for seed in range(count):
+        yield Outgoing("events.poison.large", b"\xff" * 11 + random.Random(seed).randbytes(size - 11))

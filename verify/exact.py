@@ -15,6 +15,7 @@ from pathlib import Path
 
 import compare
 import dead_letter
+import remote
 import stored
 import stream
 from compare import Faults
@@ -28,7 +29,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--stream", default="CAUSALITY_EVENTS")
     parser.add_argument("--subject", default="events.>", help="what the sink's consumer is filtered by")
     parser.add_argument("--consumer", help="report this consumer's state, and demand that nothing is pending")
-    parser.add_argument("--files", required=True, help="folder of the event files; with --s3-endpoint, their prefix")
+    parser.add_argument("--files", required=True, help="folder of the event files; with --store, their prefix")
     parser.add_argument("--dead-letter", help="folder, or prefix, of the dead letters; without it none are expected")
     parser.add_argument("--allow-duplicates", type=int, default=0, metavar="N", help="rows beyond one per message")
     parser.add_argument("--allow-missing", action="store_true", help="while the sink is still at work")
@@ -36,10 +37,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--confirmed", type=Path, metavar="FILE", help="lines of sequence and id that the publisher saw confirmed"
     )
-    parser.add_argument("--s3-endpoint", help="read the files from this S3 server")
-    parser.add_argument("--s3-bucket")
-    parser.add_argument("--s3-access-key")
-    parser.add_argument("--s3-secret-key")
+    parser.add_argument("--store", choices=list(remote.OPENERS), help="read the files from a server of this kind")
+    parser.add_argument("--endpoint", metavar="HOST:PORT", help="the server")
+    parser.add_argument("--bucket", help="its bucket or container")
+    parser.add_argument("--key", help="the access key id, or the name of the account")
+    parser.add_argument("--secret", help="the key that belongs to it")
     return parser.parse_args()
 
 
@@ -149,11 +151,10 @@ def main() -> int:
     options = arguments()
     with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
         root = Path.cwd()
-        if options.s3_endpoint:
+        if options.store:
             root = Path(scratch)
-            stored.download(
-                options.s3_endpoint, options.s3_bucket, options.s3_access_key, options.s3_secret_key, root
-            )
+            opened = remote.OPENERS[options.store](options.endpoint, options.key, options.secret)
+            remote.download(opened, options.bucket, root)
         report, faults = verify(options, root)
     report |= {"ok": faults.count == 0, "faults": faults.count, "first_faults": faults.first}
     print(json.dumps(report, indent=1))

@@ -20,6 +20,8 @@ async def publish(options: argparse.Namespace) -> dict:
             await manager.add_stream(config)
         good = list(edge_events.good()) * options.repeat
         poison = list(edge_events.poison()) * options.repeat
+        if options.large_poison:
+            good, poison = [], list(edge_events.large_poison(options.large_poison, options.size))
         for message in mixed(good, poison):
             await manager.publish(
                 message.subject, message.body, stream=options.stream, headers=message.headers or None
@@ -47,6 +49,8 @@ def main() -> None:
     parser.add_argument("--stream", default="CAUSALITY_EVENTS")
     parser.add_argument("--create-stream", action="store_true")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="publish everything N times")
+    parser.add_argument("--large-poison", type=int, metavar="N", help="publish N large poison messages and nothing else")
+    parser.add_argument("--size", type=int, default=900_000, metavar="BYTES", help="the size of each of these")
     print(json.dumps(asyncio.run(publish(parser.parse_args()))))
 
 

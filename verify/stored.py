@@ -6,7 +6,6 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
-import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 import schema
@@ -27,20 +26,6 @@ class Files:
     def under(cls, root: Path) -> "Files":
         """Every Parquet file below a folder, in order; none when it does not exist."""
         return cls(root, sorted(root.rglob("*.parquet")))
-
-
-def download(endpoint: str, bucket: str, key: str, secret: str, target: Path) -> None:
-    """Copies a whole bucket into a folder, so that both readers see it as plain files."""
-    remote = pafs.S3FileSystem(
-        access_key=key, secret_key=secret, endpoint_override=endpoint, region="us-east-1", allow_bucket_creation=False
-    )
-    for info in remote.get_file_info(pafs.FileSelector(bucket, recursive=True)):
-        if info.type != pafs.FileType.File:
-            continue
-        local = target / Path(info.path).relative_to(bucket)
-        local.parent.mkdir(parents=True, exist_ok=True)
-        with remote.open_input_stream(info.path) as source:
-            local.write_bytes(source.read())
 
 
 def check_files(files: Files, stream: str, dead_letter: bool) -> None:

@@ -59,7 +59,8 @@ impl PipelineError {
 pub async fn open_store(settings: &Settings) -> Result<ObjectStore, PipelineError> {
     let service = settings.storage.service.as_str().to_owned();
     let options = settings.storage.options.expose().clone();
-    Ok(spawn_blocking(move || ObjectStore::open(&service, &options)).await??)
+    let ca_file = settings.storage.tls_ca_file.clone();
+    Ok(spawn_blocking(move || ObjectStore::open(&service, &options, ca_file.as_deref())).await??)
 }
 
 /// Runs the pipeline until `shutdown` is ready and what it held is settled. A server or a stream that is not there yet
@@ -99,10 +100,11 @@ pub async fn run(
         async move { source.watch(metrics).await }
     });
     let decoders = metrics.clone();
-    let parts = Parts { source, store, encoder, health, metrics };
+    let parts = Parts { source, store: store.clone(), encoder, health, metrics };
     let options = settings.driver_options(jitter_seed);
     let report = driver::run(machine, options, parts, || schema.decoder(&decoders), shutdown).await;
     watch.abort();
+    store.close().await;
     Ok(conclude(&report))
 }
 

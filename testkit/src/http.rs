@@ -31,10 +31,26 @@ pub fn get(address: SocketAddr, path: &str) -> io::Result<Response> {
 ///
 /// When the server can't be reached or doesn't answer in HTTP within ten seconds.
 pub fn request(address: SocketAddr, method: &str, path: &str, body: &[u8]) -> io::Result<Response> {
+    request_with(address, method, path, &[], body)
+}
+
+/// As [`request`], with headers of its own.
+///
+/// # Errors
+///
+/// When the server can't be reached or doesn't answer in HTTP within ten seconds.
+pub fn request_with(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Response> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
-    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n", body.len())?;
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n{headers}\r\n", body.len())?;
     stream.write_all(body)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;

@@ -1,8 +1,8 @@
-//! What the tests of warehouse-sink run against: a real nats-server, a real S3 server, a network that can be cut, the
-//! built program, and the Python that verifies its files.
+//! What the tests of warehouse-sink run against: a real nats-server, real servers for S3, Google Cloud Storage and Azure Blob Storage,
+//! networks that can be cut and that answer in a server's place, the built program, and the Python that verifies its files.
 //!
 //! ```text
-//!   NatsServer ◀── Proxy ◀── Sink (the built program) ──▶ Proxy ──▶ S3Server, a folder, or a SmallDisk
+//!   NatsServer ◀── Proxy ◀── Sink (the built program) ──▶ Proxy, HttpProxy ──▶ Store, SmallDisk
 //!        ▲                     │ /metrics, /ready, log, exit code             │
 //!        └── verify::exact ◀───┴──── DuckDB and pyarrow read the files ◀──────┘
 //! ```
@@ -16,12 +16,15 @@
 
 #![allow(clippy::panic, reason = "a harness reports by panicking, as assertions do")]
 
+mod azure;
 mod certificates;
 mod check;
 mod cluster;
 mod disk;
 mod envelope;
+mod gcs;
 pub mod http;
+mod http_proxy;
 mod metrics;
 mod nats;
 mod nats_client;
@@ -34,16 +37,20 @@ mod publisher;
 mod s3;
 mod settings;
 mod sink;
+mod store;
 mod stored;
 mod tools;
 pub mod verify;
 mod wait;
 
+pub use azure::AzureServer;
 pub use certificates::{Authority, Certificate};
 pub use check::{Ended, check, command};
 pub use cluster::NatsCluster;
 pub use disk::SmallDisk;
 pub use envelope::envelope;
+pub use gcs::GcsServer;
+pub use http_proxy::{Fate, Head, HttpProxy};
 pub use metrics::Metrics;
 pub use nats::{ConsumerState, NatsServer, StreamState};
 pub use nats_client::NatsClient;
@@ -55,6 +62,7 @@ pub use publisher::{Publisher, publish};
 pub use s3::S3Server;
 pub use settings::Settings;
 pub use sink::Sink;
+pub use store::Store;
 pub use stored::StoredMessage;
 pub use tools::{project_root, tool};
 pub use wait::wait_until;

@@ -98,6 +98,32 @@ impl S3Server {
         command
     }
 
+    /// Makes another bucket.
+    ///
+    /// # Panics
+    ///
+    /// When the server refuses.
+    #[track_caller]
+    pub fn make_bucket(&self, name: &str) {
+        let made = http::request(self.address(), "PUT", &format!("/{name}"), b"");
+        assert!(made.as_ref().is_ok_and(|made| made.status == 200), "{made:?}");
+    }
+
+    /// The server's list of multipart uploads that were begun and neither completed nor aborted, as it words it; empty when
+    /// there are none.
+    ///
+    /// # Panics
+    ///
+    /// When the server doesn't tell.
+    #[must_use]
+    #[track_caller]
+    pub fn unfinished_uploads(&self) -> String {
+        let list = http::get(self.address(), &format!("/{}?uploads", Self::BUCKET));
+        let list = list.unwrap_or_else(|error| panic!("no list of uploads: {error}"));
+        assert!(list.status == 200 && list.body.contains("ListMultipartUploadsResult"), "{list:?}");
+        if list.body.contains("<UploadId>") { list.body } else { String::new() }
+    }
+
     /// The address of the S3 endpoint.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

@@ -13,7 +13,7 @@ pub fn project_root() -> &'static Path {
     package.parent().unwrap_or_else(|| panic!("{} has no parent", package.display()))
 }
 
-/// The path of an installed tool: `nats-server`, `weed` or `python`.
+/// The path of an installed tool: `nats-server`, `weed`, `fake-gcs-server`, `node` or `python`.
 ///
 /// # Panics
 ///

@@ -1,5 +1,6 @@
 //! Running the Python that verifies what the sink stored, and that publishes what another protobuf implementation made.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
@@ -79,17 +80,41 @@ pub fn exact(nats: &NatsServer, root: &Path, more: &[&str]) -> Outcome {
     run("exact.py", &arguments)
 }
 
+/// A bucket on a server, and a login to read it with.
+#[derive(Clone, Copy, Debug)]
+pub struct Remote<'a> {
+    /// The kind of server, by the sink's name for its service.
+    pub service: &'a str,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The bucket, or container.
+    pub bucket: &'a str,
+    /// The access key's id, or the account's name.
+    pub key: &'a str,
+    /// The key that belongs to it.
+    pub secret: &'a str,
+}
+
+/// As [`exact`], for the files in a bucket.
+#[must_use]
+#[track_caller]
+pub fn exact_remote(nats: &NatsServer, remote: Remote<'_>, more: &[&str]) -> Outcome {
+    let (url, endpoint) = (nats.url(), remote.address.to_string());
+    let mut arguments = vec!["--url", &url, "--stream", Settings::STREAM];
+    arguments.extend(["--files", "events", "--dead-letter", "events-dead-letter"]);
+    arguments.extend(["--store", remote.service, "--endpoint", &endpoint, "--bucket", remote.bucket]);
+    arguments.extend(["--key", remote.key, "--secret", remote.secret]);
+    arguments.extend(more);
+    run("exact.py", &arguments)
+}
+
 /// As [`exact`], for the files on an S3 server.
 #[must_use]
 #[track_caller]
 pub fn exact_s3(nats: &NatsServer, s3: &S3Server, more: &[&str]) -> Outcome {
-    let (url, endpoint) = (nats.url(), s3.endpoint());
-    let mut arguments = vec!["--url", &url, "--stream", Settings::STREAM];
-    arguments.extend(["--files", "events", "--dead-letter", "events-dead-letter"]);
-    arguments.extend(["--s3-endpoint", &endpoint, "--s3-bucket", S3Server::BUCKET]);
-    arguments.extend(["--s3-access-key", S3Server::ACCESS_KEY, "--s3-secret-key", S3Server::SECRET_KEY]);
-    arguments.extend(more);
-    run("exact.py", &arguments)
+    let (address, bucket) = (s3.address(), S3Server::BUCKET);
+    let (key, secret) = (S3Server::ACCESS_KEY, S3Server::SECRET_KEY);
+    exact_remote(nats, Remote { service: "s3", address, bucket, key, secret }, more)
 }
 
 /// Publishes the events that Python's protobuf makes: every payload kind at its edges, and poison. The stream must be there.

@@ -188,7 +188,8 @@ fn options(settings: &Settings, arguments: &Inspect) -> Result<Options, InspectE
 pub(crate) async fn open_reader(settings: &Settings) -> Result<ObjectReader, OpenReaderError> {
     let service = settings.storage.service.as_str().to_owned();
     let options: BTreeMap<String, String> = settings.storage.options.expose().clone();
-    Ok(spawn_blocking(move || ObjectReader::open(&service, &options)).await??)
+    let ca_file = settings.storage.tls_ca_file.clone();
+    Ok(spawn_blocking(move || ObjectReader::open(&service, &options, ca_file.as_deref())).await??)
 }
 
 /// How the stream is before a file is looked at; none where it is not to be asked.

@@ -126,7 +126,8 @@ settings! {
 
     /// Where the files go.
     storage: Storage {
-        /// The storage service by OpenDAL's name: `s3` for S3 and anything that speaks it, `fs` for a local folder.
+        /// The storage service by OpenDAL's name: `s3` for S3 and anything that speaks it, `gcs` for Google Cloud Storage, `azblob` for
+        /// Azure Blob Storage, `fs` for a local folder; [more](stores.md) with other cargo features.
         service: Service = Is("s3");
         /// What every file's key begins with. Empty means none.
         prefix: Prefix = Is("events"), legacy "S3_PREFIX";
@@ -144,6 +145,8 @@ settings! {
         nak_initial: Duration = Is("5s");
         /// The longest delay of a nak.
         nak_max: Duration = Is("5m");
+        /// A PEM file with the authorities that may have signed the store's certificate, instead of the system's.
+        tls_ca_file: Option<PathBuf> = Unset;
         /// The service's own settings, by their OpenDAL names, each with `_file` after it for a file that holds the value: see
         /// [storage options](#storage-options).
         options: Options = Unset;

@@ -192,7 +192,7 @@ impl Service {
 
 impl Value for Service {
     const KIND: &'static str = "name";
-    const EXPECTED: &'static str = "the name of a storage service such as \"s3\" or \"fs\"";
+    const EXPECTED: &'static str = "the name of a storage service such as \"s3\", \"gcs\", \"azblob\" or \"fs\"";
 
     fn from_raw(raw: &Raw) -> Option<Self> {
         let name = String::from_raw(raw)?;
@@ -217,7 +217,7 @@ impl Options {
 }
 
 /// Options that an operator wants to see and that hold no secret. Any other may be one.
-const PLAIN_OPTIONS: &[&str] = &["bucket", "region", "root"];
+const PLAIN_OPTIONS: &[&str] = &["bucket", "container", "region", "root"];
 
 impl fmt::Debug for Options {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -67,7 +67,7 @@ fn store(root: &Path, files: &[(&str, Vec<u8>)]) -> ObjectReader {
         fs::write(root.join("events/p").join(name), content).unwrap();
     }
     let options = BTreeMap::from([("root".to_owned(), root.display().to_string())]);
-    ObjectReader::open("fs", &options).unwrap()
+    ObjectReader::open("fs", &options, None).unwrap()
 }
 
 async fn scanned(rows: &[(u64, i64)], begin: Option<i64>) -> (Vec<(u64, u64)>, Vec<(u64, u64)>) {
@@ -148,7 +148,7 @@ async fn a_folder_that_is_not_there_is_not_made() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("no/such");
     let options = BTreeMap::from([("root".to_owned(), root.display().to_string())]);
-    let error = ObjectReader::open("fs", &options).err().unwrap().to_string();
+    let error = ObjectReader::open("fs", &options, None).err().unwrap().to_string();
     assert!(error.contains("there is no directory") && !root.exists(), "{error}");
     let reader = store(folder.path(), &[]);
     let nothing = Options { prefixes: vec!["elsewhere".to_owned()], ..Options::default() };

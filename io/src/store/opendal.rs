@@ -24,12 +24,14 @@ mod upload;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use opendal::{HttpTransporter, Operator};
 use opendal_http_transport_reqwest::ReqwestTransport;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::task::{JoinError, spawn_blocking};
 use warehouse_sink_core::Failure;
 
@@ -58,6 +60,8 @@ struct Inner {
     transport: ReqwestTransport,
     /// Present for the local file system.
     local: Option<Local>,
+    /// True once attempts are to end. Each attempt holds a receiver.
+    closing: watch::Sender<bool>,
 }
 
 /// A store could not be opened: its settings are wrong, or its root directory cannot be used.
@@ -66,6 +70,16 @@ pub enum OpenError {
     /// No service of this name is compiled in.
     #[error("unknown service `{service}`; compiled in are: {known}")]
     UnknownService {
+        /// The name that was asked for.
+        service: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// The service is known and was left out of this build.
+    #[error(
+        "service `{service}` is not in this build, which lacks the cargo feature `{service}`; compiled in are: {known}"
+    )]
+    NotCompiledIn {
         /// The name that was asked for.
         service: String,
         /// The names that there are.
@@ -97,6 +111,14 @@ pub enum OpenError {
         /// What OpenDAL says of it.
         source: Reason,
     },
+    /// The file with the trusted authorities cannot be used.
+    #[error("cannot use the authorities in {}: {what}", path.display())]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        what: String,
+    },
     /// The HTTP client could not be made, most likely for want of root certificates.
     #[error("the HTTP client cannot be made: {0}")]
     Client(#[from] reqwest::Error),
@@ -112,7 +134,8 @@ pub enum OpenError {
 }
 
 impl ObjectStore {
-    /// Opens a service with its own OpenDAL options, such as `bucket` and `endpoint` for `s3` or `root` for `fs`.
+    /// Opens a service with its own OpenDAL options, such as `bucket` and `endpoint` for `s3` or `root` for `fs`. With a file of
+    /// certificates in PEM, those are the authorities that are trusted, and the system's are not.
     ///
     /// Nothing is asked of a remote store yet. For the local file system, the root directory is made if it is missing,
     /// and what crashed runs left unfinished in it is removed; this blocks for some milliseconds.
@@ -120,23 +143,41 @@ impl ObjectStore {
     /// # Errors
     ///
     /// [`OpenError`], when the settings cannot work or the root directory cannot be used.
-    pub fn open(service: &str, options: &BTreeMap<String, String>) -> Result<ObjectStore, OpenError> {
+    pub fn open(
+        service: &str,
+        options: &BTreeMap<String, String>,
+        ca_file: Option<&Path>,
+    ) -> Result<ObjectStore, OpenError> {
         let service = services::find(service, options)?;
         let mut options = options.clone();
         let local = match service.name {
             services::FS => Some(Local::open(&mut options)?),
             _ => None,
         };
-        ObjectStore::build(service, &options, local)
+        ObjectStore::build(service, &options, ca_file, local)
+    }
+
+    /// Gives up all writes that are still under way, and waits for up to ten seconds until they have cleaned up behind themselves: what a
+    /// process leaves half uploaded when it ends is kept by the store, and charged for. For the end of a process.
+    pub async fn close(&self) {
+        if !upload::close(&self.0.closing).await {
+            tracing::warn!("there was no time to remove unfinished uploads from the store");
+        }
+    }
+
+    /// Whether a service that is compiled in has an option of this name.
+    pub fn has_option(service: &str, key: &str) -> bool {
+        services::has_option(service, key)
     }
 
     fn build(
         service: &'static Service,
         options: &BTreeMap<String, String>,
+        ca_file: Option<&Path>,
         local: Option<Local>,
     ) -> Result<ObjectStore, OpenError> {
-        let (transport, operator) = operator(service, options)?;
-        Ok(ObjectStore(Arc::new(Inner { service, operator, transport, local })))
+        let (transport, operator) = operator(service, options, ca_file)?;
+        Ok(ObjectStore(Arc::new(Inner { service, operator, transport, local, closing: watch::Sender::new(false) })))
     }
 
     /// The operator for one attempt, whose requests are recorded.
@@ -150,9 +191,13 @@ impl ObjectStore {
     async fn upload(&self, key: &str, body: Bytes, give_up: GiveUp) -> Result<(), StoreError> {
         let record = Record::new();
         let operator = self.recorded(&record);
-        let writer = operator.writer_with(key).chunk(upload::PART_BYTES).await;
+        let part_bytes = self.0.service.part_bytes();
+        let writer = match part_bytes {
+            Some(bytes) => operator.writer_with(key).chunk(bytes).await,
+            None => operator.writer(key).await,
+        };
         let writer = writer.map_err(|error| self.error(Step::Write, &record, error))?;
-        match upload::run(writer, body, give_up).await {
+        match upload::run(writer, body, part_bytes, give_up).await {
             Ok(()) => Ok(()),
             Err(Ended::Failed(step, error)) => Err(self.error(step, &record, error)),
             Err(Ended::GivenUp) => Err(StoreError::new(Effect::Unknown, "the write was given up")),
@@ -201,7 +246,7 @@ impl fmt::Debug for ObjectStore {
 impl Store for ObjectStore {
     async fn put(&self, key: &str, body: Bytes) -> Result<(), StoreError> {
         check(key)?;
-        let (waiting, give_up) = upload::tie();
+        let (waiting, give_up) = upload::tie(&self.0.closing);
         let (store, key) = (self.clone(), key.to_owned());
         let result = match &self.0.local {
             // Syncing blocks, in OpenDAL too, so the whole attempt leaves the async threads.
@@ -222,8 +267,9 @@ impl Store for ObjectStore {
 fn operator(
     service: &'static Service,
     options: &BTreeMap<String, String>,
+    ca_file: Option<&Path>,
 ) -> Result<(ReqwestTransport, Operator), OpenError> {
-    let transport = transport::client()?;
+    let transport = transport::client(ca_file)?;
     if options.contains_key(ASSUMED_ROLE) {
         HttpTransporter::install_default(transport.clone());
     }

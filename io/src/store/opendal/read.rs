@@ -53,7 +53,11 @@ impl ObjectReader {
     /// # Errors
     ///
     /// [`OpenError`], when the settings cannot work or the root directory is not there.
-    pub fn open(service: &str, options: &BTreeMap<String, String>) -> Result<ObjectReader, OpenError> {
+    pub fn open(
+        service: &str,
+        options: &BTreeMap<String, String>,
+        ca_file: Option<&Path>,
+    ) -> Result<ObjectReader, OpenError> {
         let service = services::find(service, options)?;
         let mut options = options.clone();
         if service.name == services::FS {
@@ -64,7 +68,7 @@ impl ObjectReader {
                 return Err(OpenError::NoRoot { path: root.display().to_string() });
             }
         }
-        let (_, operator) = operator(service, &options)?;
+        let (_, operator) = operator(service, &options, ca_file)?;
         Ok(ObjectReader { operator })
     }
 

@@ -3,6 +3,7 @@
 //! OpenDAL's errors name a kind, and fold the server's status into it: 400, 500 and 501 are all `Unexpected`. Whether an
 //! object may exist after an error hangs on just that, so each attempt has a transport of its own that takes it down.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use http::{Request, Response};
 use opendal::raw::ServiceOperation;
 use opendal::{Buffer, HttpBody, HttpTransport};
 use opendal_http_transport_reqwest::ReqwestTransport;
+use reqwest::Certificate;
+
+use super::OpenError;
 
 /// How long a connection may take to come about. A store that is not there is then known not to have written the object,
 /// which is better than to wait for the write's own deadline and know nothing.
@@ -19,12 +23,26 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// on a connection that the server has just closed ends with an unknown outcome.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A client with connections of its own, shared by all attempts of one store.
-pub(super) fn client() -> Result<ReqwestTransport, reqwest::Error> {
+/// A client with connections of its own, shared by all attempts of one store. With a file of authorities, it trusts these and
+/// not the system's.
+pub(super) fn client(ca_file: Option<&Path>) -> Result<ReqwestTransport, OpenError> {
     crate::tls::use_ring();
-    let client =
-        reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(POOL_IDLE_TIMEOUT).build()?;
-    Ok(ReqwestTransport::new(client))
+    let mut client = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(POOL_IDLE_TIMEOUT);
+    if let Some(path) = ca_file {
+        client = client.tls_certs_only(authorities(path)?);
+    }
+    Ok(ReqwestTransport::new(client.build()?))
+}
+
+fn authorities(path: &Path) -> Result<Vec<Certificate>, OpenError> {
+    let refused = |what: String| OpenError::Authorities { path: path.to_owned(), what };
+    let pem = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
+    let authorities = Certificate::from_pem_bundle(&pem).map_err(|error| refused(error.to_string()))?;
+    // Nothing at all would be trusted then, and every connection fail.
+    if authorities.is_empty() {
+        return Err(refused("there is no certificate in it".to_owned()));
+    }
+    Ok(authorities)
 }
 
 /// What became of the last request that creates the object: the only one of a plain upload, the closing one of a

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use opendal::Writer;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 use super::classify::Step;
 
-/// Objects above this many bytes are uploaded in parts of this size, one after the other. S3 takes parts from 5 MiB up and
+/// Where objects are uploaded in parts, those above this many bytes are, one part after the other. S3 takes parts from 5 MiB up and
 /// at most 10,000 of them; this one allows 78 GiB, and keeps the loss small when a part has to be sent again.
 pub(super) const PART_BYTES: usize = 8 * 1024 * 1024;
 
@@ -36,45 +36,69 @@ pub(super) enum Ended {
 /// Held by whoever waits for an attempt; dropping it gives the attempt up.
 pub(super) struct Waiting(#[expect(dead_code, reason = "its drop is the message")] oneshot::Sender<()>);
 
-/// Told when nobody waits for an attempt any more.
-pub(super) struct GiveUp(oneshot::Receiver<()>);
+/// Told when nobody waits for an attempt any more, or the store is closed. While it is there, so is the attempt.
+pub(super) struct GiveUp {
+    waiting: oneshot::Receiver<()>,
+    closing: watch::Receiver<bool>,
+}
 
-/// Ties an attempt to whoever waits for it.
-pub(super) fn tie() -> (Waiting, GiveUp) {
-    let (sender, receiver) = oneshot::channel();
-    (Waiting(sender), GiveUp(receiver))
+/// Ties an attempt to whoever waits for it, and to the store.
+pub(super) fn tie(closing: &watch::Sender<bool>) -> (Waiting, GiveUp) {
+    let (sender, waiting) = oneshot::channel();
+    (Waiting(sender), GiveUp { waiting, closing: closing.subscribe() })
+}
+
+impl GiveUp {
+    async fn told(&mut self) {
+        tokio::select! {
+            biased;
+            _ = &mut self.waiting => {}
+            _ = self.closing.wait_for(|closing| *closing) => {}
+        }
+    }
+}
+
+/// Gives up all attempts and waits until they have cleaned up. `false`: there was no time for that.
+pub(super) async fn close(closing: &watch::Sender<bool>) -> bool {
+    closing.send_replace(true);
+    timeout(GIVE_UP_GRACE + ABORT_LIMIT, closing.closed()).await.is_ok()
 }
 
 /// Writes the whole object, and cleans up unless that succeeded.
-pub(super) async fn run(mut writer: Writer, body: Bytes, mut give_up: GiveUp) -> Result<(), Ended> {
-    let result = write(&mut writer, body, &mut give_up.0).await;
+pub(super) async fn run(
+    mut writer: Writer,
+    body: Bytes,
+    part_bytes: Option<usize>,
+    mut give_up: GiveUp,
+) -> Result<(), Ended> {
+    let result = write(&mut writer, body, part_bytes.unwrap_or(usize::MAX), &mut give_up).await;
     if result.is_err() {
         abort(&mut writer).await;
     }
     result
 }
 
-async fn write(writer: &mut Writer, mut body: Bytes, gone: &mut oneshot::Receiver<()>) -> Result<(), Ended> {
+async fn write(writer: &mut Writer, mut body: Bytes, part_bytes: usize, give_up: &mut GiveUp) -> Result<(), Ended> {
     while !body.is_empty() {
-        let part = body.split_to(body.len().min(PART_BYTES));
-        step(Step::Write, writer.write(part), gone, GIVE_UP_GRACE).await?;
+        let part = body.split_to(body.len().min(part_bytes));
+        step(Step::Write, writer.write(part), give_up, GIVE_UP_GRACE).await?;
     }
     // The closing request is dropped at once: what it needed to clean up is known by now.
-    step(Step::Close, async { writer.close().await.map(drop) }, gone, Duration::ZERO).await
+    step(Step::Close, async { writer.close().await.map(drop) }, give_up, Duration::ZERO).await
 }
 
 /// Runs one step to its end, or for no longer than `grace` once the attempt is given up.
 async fn step(
     step: Step,
     work: impl Future<Output = opendal::Result<()>>,
-    gone: &mut oneshot::Receiver<()>,
+    give_up: &mut GiveUp,
     grace: Duration,
 ) -> Result<(), Ended> {
     let mut work = std::pin::pin!(work);
     tokio::select! {
         biased;
         done = &mut work => return done.map_err(|error| Ended::Failed(step, error)),
-        _ = gone => {}
+        () = give_up.told() => {}
     }
     let _unfinished = timeout(grace, work).await;
     Err(Ended::GivenUp)

@@ -84,7 +84,7 @@ async fn no_credentials_did_not_apply() {
         ("disable_config_load", "true"),
         ("disable_ec2_metadata", "true"),
     ]);
-    let store = ObjectStore::open("s3", &options).unwrap();
+    let store = ObjectStore::open("s3", &options, None).unwrap();
     let error = store.put("key", Bytes::from_static(b"body")).await.unwrap_err();
     assert_eq!(error.effect(), Effect::NotApplied(Temporary), "{error}");
     assert!(server.requests().is_empty());

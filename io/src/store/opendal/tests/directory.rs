@@ -13,7 +13,7 @@ use super::{eventually, options};
 use crate::store::{Effect, Store};
 
 fn open(root: &Path) -> ObjectStore {
-    ObjectStore::open("fs", &options(&[("root", root.to_str().unwrap())])).unwrap()
+    ObjectStore::open("fs", &options(&[("root", root.to_str().unwrap())]), None).unwrap()
 }
 
 /// A store that syncs directories in this way.
@@ -21,7 +21,7 @@ fn open_with(root: &Path, sync: impl Fn(&Path) -> io::Result<()> + Send + Sync +
     let mut options = options(&[("root", root.to_str().unwrap())]);
     let service = services::find("fs", &options).unwrap();
     let local = Local::open_with(&mut options, Arc::new(sync)).unwrap();
-    ObjectStore::build(service, &options, Some(local)).unwrap()
+    ObjectStore::build(service, &options, None, Some(local)).unwrap()
 }
 
 /// All files below a directory, those of running processes' locks left out.

@@ -4,6 +4,8 @@ mod attempts;
 mod directory;
 mod keys;
 mod multipart;
+#[cfg(all(feature = "gcs", feature = "azblob"))]
+mod one_request;
 mod server;
 
 use std::collections::BTreeMap;
@@ -26,7 +28,7 @@ fn s3(endpoint: &str) -> ObjectStore {
         ("disable_config_load", "true"),
         ("disable_ec2_metadata", "true"),
     ]);
-    ObjectStore::open("s3", &options).unwrap()
+    ObjectStore::open("s3", &options, None).unwrap()
 }
 
 /// Waits for what another task or thread is about to do.

@@ -115,3 +115,22 @@ async fn a_dropped_upload_is_aborted() {
         assert!(number == 3 || !server.requests().iter().any(completes), "{:?}", server.lines());
     }
 }
+
+#[tokio::test]
+async fn closing_the_store_aborts_what_is_under_way() {
+    const LATE: Duration = Duration::from_secs(2);
+    let server = Server::start(move |request| match part(request, 2) {
+        true => Reply::Late(LATE, Box::new(good(request))),
+        false => good(request),
+    });
+    let store = s3(&server.endpoint);
+    let put = tokio::spawn({
+        let store = store.clone();
+        async move { store.put("key", body()).await }
+    });
+    eventually("the request that stalls", || server.requests().iter().any(|request| part(request, 2))).await;
+    store.close().await;
+    assert!(server.requests().last().is_some_and(aborts), "{:?}", server.lines());
+    assert_eq!(put.await.unwrap().unwrap_err().effect(), Effect::Unknown);
+    assert!(!server.requests().iter().any(completes));
+}

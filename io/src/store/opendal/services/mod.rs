@@ -4,16 +4,24 @@
 //! server, hours later. The names are taken from OpenDAL's own configuration types, so they cannot fall behind.
 //!
 //! OpenDAL's in-memory service is left out on purpose: what is acked after it was "stored" there is lost.
+//!
+//! The services themselves are in `table`.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
-use opendal::services::{FsConfig, S3Config};
 use opendal::{Configurator, Operator};
 use serde::de::value::Error as ValueError;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 
 use super::OpenError;
+use super::upload::PART_BYTES;
+
+#[cfg(feature = "gcs")]
+mod gcs;
+mod table;
+
+use self::table::{NAMES, SERVICES};
 
 /// One service, and what must be known of it beyond what OpenDAL tells.
 pub(super) struct Service {
@@ -22,8 +30,20 @@ pub(super) struct Service {
     pub(super) keys: fn() -> &'static [&'static str],
     pub(super) build: fn(&BTreeMap<String, String>) -> opendal::Result<Operator>,
     required: &'static [Required],
+    upload: Upload,
     /// Its names for the requests that create an object; none for a service that does not speak HTTP.
     pub(super) commits: &'static [&'static str],
+}
+
+/// How an object is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "which of them is used is up to the features")]
+enum Upload {
+    /// A large one in several requests and a closing one. It may be there only if the closing one was sent, so all that fails
+    /// before that is known not to have written it. What was sent is taken back when the upload fails.
+    InParts,
+    /// Always in one request: there is nothing to take back, and nothing is left behind by a process that was killed.
+    AtOnce,
 }
 
 /// An option that must be given, under any of its names, or else by one of these environment variables.
@@ -32,36 +52,30 @@ struct Required {
     environment: &'static [&'static str],
 }
 
+/// An option with no variable to stand in for it.
+#[allow(dead_code, reason = "is used by some features only")]
+const fn needs(names: &'static [&'static str]) -> Required {
+    Required { names, environment: &[] }
+}
+
 /// The local file system's name among the services.
 pub(super) const FS: &str = "fs";
 
-/// Every service that is compiled in, by name.
-pub(super) const SERVICES: &[Service] = &[
-    Service {
-        name: FS,
-        keys: keys::<FsConfig>,
-        build: build::<FsConfig>,
-        required: &[Required { names: &["root"], environment: &[] }],
-        commits: &[],
-    },
-    Service {
-        name: "s3",
-        keys: keys::<S3Config>,
-        build: build::<S3Config>,
-        required: &[
-            Required { names: &["bucket", "aws_bucket", "aws_bucket_name", "bucket_name"], environment: &[] },
-            Required { names: &["region", "aws_region"], environment: &["AWS_REGION", "AWS_DEFAULT_REGION"] },
-        ],
-        commits: &["PutObject", "CompleteMultipartUpload"],
-    },
-];
+impl Service {
+    /// The size of the parts in which an object is sent; `None` when it is always sent in one request.
+    pub(super) fn part_bytes(&self) -> Option<usize> {
+        (self.upload == Upload::InParts).then_some(PART_BYTES)
+    }
+}
+
+/// Whether a service that is compiled in has an option of this name.
+pub(super) fn has_option(service: &str, key: &str) -> bool {
+    SERVICES.iter().any(|known| known.name == service && (known.keys)().contains(&key))
+}
 
 /// The service of this name, once its options have been checked.
 pub(super) fn find(name: &str, options: &BTreeMap<String, String>) -> Result<&'static Service, OpenError> {
-    let service = SERVICES.iter().find(|service| service.name == name).ok_or_else(|| OpenError::UnknownService {
-        service: name.to_owned(),
-        known: SERVICES.iter().map(|service| service.name).collect::<Vec<_>>().join(", "),
-    })?;
+    let service = SERVICES.iter().find(|service| service.name == name).ok_or_else(|| not_there(name))?;
     let keys = (service.keys)();
     for key in options.keys() {
         if !keys.contains(&key.as_str()) {
@@ -75,6 +89,14 @@ pub(super) fn find(name: &str, options: &BTreeMap<String, String>) -> Result<&'s
     match service.required.iter().find(|required| !required.is_given(options)) {
         Some(required) => Err(OpenError::MissingOption { service: service.name, key: required.names[0] }),
         None => Ok(service),
+    }
+}
+
+fn not_there(name: &str) -> OpenError {
+    let known = SERVICES.iter().map(|service| service.name).collect::<Vec<_>>().join(", ");
+    match NAMES.contains(&name) {
+        true => OpenError::NotCompiledIn { service: name.to_owned(), known },
+        false => OpenError::UnknownService { service: name.to_owned(), known },
     }
 }
 
@@ -147,8 +169,26 @@ mod tests {
 
     #[test]
     fn an_unknown_service_names_the_known_ones() {
-        assert_eq!(refusal("s4", &[]), "unknown service `s4`; compiled in are: fs, s3");
-        assert_eq!(refusal("memory", &[]), "unknown service `memory`; compiled in are: fs, s3");
+        let known: Vec<&str> = SERVICES.iter().map(|service| service.name).collect();
+        let known = known.join(", ");
+        for name in ["s4", "memory", ""] {
+            assert_eq!(refusal(name, &[]), format!("unknown service `{name}`; compiled in are: {known}"));
+        }
+    }
+
+    #[test]
+    fn a_service_that_was_left_out_names_its_feature() {
+        let left_out = NAMES.iter().filter(|name| !SERVICES.iter().any(|service| service.name == **name));
+        for name in left_out {
+            let text = refusal(name, &[]);
+            assert!(
+                text.starts_with(&format!(
+                    "service `{name}` is not in this build, which lacks the cargo feature `{name}`"
+                )),
+                "{text}"
+            );
+        }
+        assert!(SERVICES.iter().all(|service| NAMES.contains(&service.name)), "each has a feature");
     }
 
     #[test]
@@ -157,6 +197,14 @@ mod tests {
         assert_eq!(
             refusal("s3", &[s3[0], s3[1], ("secret_acess_key", "s")]),
             "unknown option `secret_acess_key` of service `s3`; did you mean `secret_access_key`?"
+        );
+        assert_eq!(
+            refusal("gcs", &[("bucket", "b"), ("credentials", "c")]),
+            "unknown option `credentials` of service `gcs`; did you mean `credential`?"
+        );
+        assert_eq!(
+            refusal("azblob", &[("container", "c"), ("endpoint", "e"), ("acount_key", "k")]),
+            "unknown option `acount_key` of service `azblob`; did you mean `account_key`?"
         );
         assert_eq!(refusal("fs", &[("roots", "/")]), "unknown option `roots` of service `fs`; did you mean `root`?");
         assert_eq!(refusal("fs", &[("bucket", "b"), ("root", "/")]), "unknown option `bucket` of service `fs`");
@@ -169,15 +217,28 @@ mod tests {
         assert_eq!(refusal("fs", &[("root", "")]), "service `fs` needs the option `root`");
         assert_eq!(refusal("s3", &[("region", "r")]), "service `s3` needs the option `bucket`");
         assert!(find("s3", &options(&[("aws_bucket", "b"), ("region", "r")])).is_ok());
+        assert_eq!(refusal("gcs", &[]), "service `gcs` needs the option `bucket`");
+        assert_eq!(refusal("azblob", &[("endpoint", "e")]), "service `azblob` needs the option `container`");
+        assert_eq!(refusal("azblob", &[("container", "c")]), "service `azblob` needs the option `endpoint`");
+        assert!(find("azblob", &options(&[("container_name", "c"), ("azure_endpoint", "e")])).is_ok());
     }
 
     #[test]
     fn the_names_are_those_of_opendal() {
-        assert_eq!((SERVICES[0].keys)(), ["root", "atomic_write_dir"]);
-        let s3 = (SERVICES[1].keys)();
-        for key in ["bucket", "endpoint", "region", "access_key_id", "secret_access_key", "session_token", "role_arn"] {
-            assert!(s3.contains(&key), "{key} among {s3:?}");
+        for (service, keys) in [
+            ("fs", &["root", "atomic_write_dir"][..]),
+            (
+                "s3",
+                &["bucket", "endpoint", "region", "access_key_id", "secret_access_key", "session_token", "role_arn"],
+            ),
+            ("gcs", &["bucket", "endpoint", "credential", "credential_path", "token", "service_account"]),
+            ("azblob", &["container", "endpoint", "account_name", "account_key", "sas_token", "encryption_key"]),
+        ] {
+            for key in keys {
+                assert!(has_option(service, key), "{key} of {service}");
+            }
         }
+        assert!(!has_option("s3", "container") && !has_option("memory", "root"));
         for required in SERVICES.iter().flat_map(|service| service.required.iter().map(move |r| (service, r))) {
             let (service, required) = required;
             assert!(required.names.iter().all(|name| (service.keys)().contains(name)), "{:?}", required.names);

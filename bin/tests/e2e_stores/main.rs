@@ -1,0 +1,35 @@
+//! One suite for every store: the same scenarios against a local folder, SeaweedFS (S3), fake-gcs-server (Google Cloud Storage)
+//! and Azurite (Azure Blob Storage). Each ends with every event read back and every column compared.
+//!
+//! A folder has no network before it and asks for no login; what a killed run leaves in one is in `e2e_leftovers`.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod faults;
+mod logins;
+mod mid_upload;
+mod parts;
+mod tls;
+mod world;
+
+/// A test for each store and scenario.
+macro_rules! suite {
+    ($($store:ident: $($module:ident :: $scenario:ident),+;)+) => {
+        $(mod $store { $(
+            #[test]
+            fn $scenario() {
+                super::$module::$scenario(stringify!($store));
+            }
+        )+ })+
+    };
+}
+
+suite! {
+    fs: world::exact_contents, world::outage_and_recovery, world::missing_bucket;
+    s3: world::exact_contents, world::outage_and_recovery, world::missing_bucket, faults::slow_store, faults::errors_and_throttling,
+        logins::refused_credentials, mid_upload::kill_in_mid_upload;
+    gcs: world::exact_contents, world::outage_and_recovery, world::missing_bucket, faults::slow_store, faults::errors_and_throttling,
+        logins::refused_credentials, mid_upload::kill_in_mid_upload;
+    azblob: world::exact_contents, world::outage_and_recovery, world::missing_bucket, faults::slow_store,
+        faults::errors_and_throttling, logins::refused_credentials, mid_upload::kill_in_mid_upload;
+}
