@@ -13,6 +13,9 @@ use crate::source::nats::{NatsSource, StreamFacts};
 
 /// Holes that are asked about at the same time.
 const ASKED_AT_ONCE: usize = 32;
+/// A hole is gone through one message after the other. Longer ones are cut into pieces of so many sequences, for all of a partition, or
+/// an hour of the stream, may be missing.
+const WALKED_AT_ONCE: u64 = 10_000;
 
 /// What the holes among the stored sequences are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,7 +48,8 @@ pub(super) async fn ask(
     span: Span,
     mut progress: impl FnMut(u64),
 ) -> Result<Holes, SourceError> {
-    let asked = stored.holes(span).map(|hole| walk(hole, |from| source.next_at(from, subjects)));
+    let pieces = stored.holes(span).flat_map(|hole| hole.pieces(WALKED_AT_ONCE));
+    let asked = pieces.map(|hole| walk(hole, |from| source.next_at(from, subjects)));
     let mut answers = futures_util::stream::iter(asked).buffered(ASKED_AT_ONCE);
     let (mut holes, mut absent, mut done) = (Holes::default(), Ranges::new(), 0);
     while let Some(answer) = answers.next().await {

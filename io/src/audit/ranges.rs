@@ -29,6 +29,17 @@ impl Span {
         (self.last - self.first).saturating_add(1)
     }
 
+    /// The run in pieces of at most so many sequences, at least one, in order.
+    pub fn pieces(self, most: u64) -> impl Iterator<Item = Span> {
+        let mut rest = Some(self);
+        std::iter::from_fn(move || {
+            let Span { first, last } = rest?;
+            let end = first.saturating_add(most.max(1) - 1).min(last);
+            rest = end.checked_add(1).and_then(|first| Span::new(first, last));
+            Some(Span { first, last: end })
+        })
+    }
+
     /// What two runs have in common.
     pub fn intersection(self, other: Span) -> Option<Span> {
         Span::new(self.first.max(other.first), self.last.min(other.last))
@@ -203,6 +214,14 @@ mod tests {
         assert_eq!(ranges.holes(span(0, u64::MAX)).count(), 0);
         assert_eq!(ranges.count(), u64::MAX);
         assert_eq!(Span::new(2, 1), None);
+    }
+
+    #[test]
+    fn a_run_in_pieces_is_the_run() {
+        assert_eq!(span(3, 9).pieces(3).collect::<Vec<_>>(), [span(3, 5), span(6, 8), span(9, 9)]);
+        assert_eq!(span(3, 8).pieces(3).collect::<Vec<_>>(), [span(3, 5), span(6, 8)]);
+        assert_eq!(span(3, 9).pieces(u64::MAX).collect::<Vec<_>>(), [span(3, 9)]);
+        assert_eq!(span(u64::MAX - 1, u64::MAX).pieces(0).count(), 2);
     }
 
     #[test]
