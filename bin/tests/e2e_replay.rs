@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use warehouse_sink_core::{BatchRow, Destination, MessageId};
 use warehouse_sink_io::encode::{Compression, Encode, EncodeConfig, Encoder};
 use warehouse_sink_io::payload::Payload;
-use warehouse_sink_proto::{DeadLetter, EventSchema};
+use warehouse_sink_io::schema::StreamSchema;
+use warehouse_sink_proto::DeadLetter;
 use warehouse_sink_testkit::{NatsServer, Settings, Sink, StoredMessage, command, envelope, verify, wait_until};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
@@ -54,7 +55,7 @@ fn dead_letters(root: &Path, first: u64, bodies: impl Iterator<Item = Vec<u8>>) 
         prefix: "events".to_owned(),
         dead_letter_prefix: "events-dead-letter".to_owned(),
     };
-    let encoder = Encoder::new(&EventSchema::built_in().unwrap(), config);
+    let encoder = Encoder::new(&StreamSchema::built_in().unwrap(), config);
     let file = encoder.encode(&Destination::DeadLetter, &rows).unwrap();
     let last = first + rows.len() as u64 - 1;
     let folder = root.join("events-dead-letter");

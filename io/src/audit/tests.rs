@@ -11,11 +11,12 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use warehouse_sink_core::{BatchRow, Destination, MessageId};
-use warehouse_sink_proto::{DeadLetter, EventSchema};
+use warehouse_sink_proto::DeadLetter;
 
 use super::*;
 use crate::encode::{Compression, Encode, EncodeConfig, Encoder};
 use crate::payload::Payload;
+use crate::schema::StreamSchema;
 
 /// A file with these sequences, each published at this microsecond.
 fn file(rows: &[(u64, i64)]) -> Vec<u8> {
@@ -43,7 +44,7 @@ fn file(rows: &[(u64, i64)]) -> Vec<u8> {
         BatchRow { message, index: 0, payload: Payload::DeadLetter(Box::new(letter)) }
     });
     let rows: Vec<_> = rows.collect();
-    Encoder::new(&EventSchema::built_in().unwrap(), config).encode(&Destination::DeadLetter, &rows).unwrap().to_vec()
+    Encoder::new(&StreamSchema::built_in().unwrap(), config).encode(&Destination::DeadLetter, &rows).unwrap().to_vec()
 }
 
 fn noise(seed: u64) -> Box<[u8]> {
