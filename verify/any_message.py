@@ -216,8 +216,8 @@ def _value_type(field, depth: int, around: tuple) -> pa.DataType:
     return pa.struct(arrow_fields(message, depth, around))
 
 
-def arrow_fields(message, depth: int, around: tuple = ()) -> list[pa.Field]:
-    """The columns of a message type, by the numbers of its fields."""
+def arrow_fields(message, depth: int, around: tuple = (), explode: str | None = None) -> list[pa.Field]:
+    """The columns of a message type, by the numbers of its fields; of the exploded one, those of an element."""
     around = (*around, message)
     fields, seen = [], set()
     for field in sorted(message.fields, key=lambda field: field.number):
@@ -226,6 +226,9 @@ def arrow_fields(message, depth: int, around: tuple = ()) -> list[pa.Field]:
         if oneof is not None and not synthetic and oneof.name not in seen:
             seen.add(oneof.name)
             fields.append(pa.field(oneof.name, pa.string()))
+        if field.name == explode:
+            fields.append(pa.field(field.name, _value_type(field, depth, around)))
+            continue
         required = field.is_repeated or not field.has_presence
         fields.append(pa.field(field.name, arrow_type(field, depth, around), nullable=not required))
     return fields

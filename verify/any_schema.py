@@ -9,6 +9,7 @@ import asyncio
 import json
 import random
 import sys
+from collections import Counter
 from pathlib import Path
 
 import duckdb
@@ -70,11 +71,9 @@ def folder(options: argparse.Namespace, message, published_ns: int) -> str:
 
 def text(message, path: str) -> str:
     """The value of a field as a folder has it; empty where it is not there."""
-    *outer, last = path.split(".")
-    for name in outer:
-        if not message.HasField(name):
-            return ""
-        message = getattr(message, name)
+    message, last = holder(message, path)
+    if message is None:
+        return ""
     field, value = message.DESCRIPTOR.fields_by_name[last], getattr(message, last)
     if field.has_presence and not message.HasField(last):
         return ""
@@ -85,46 +84,89 @@ def text(message, path: str) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def holder(message, path: str):
+    """The message that holds the last field of a path, and the field; none where it is not there. A batch has one element."""
+    *outer, last = path.split(".")
+    for name in outer:
+        if message.DESCRIPTOR.fields_by_name[name].is_repeated:
+            message = getattr(message, name)[0]
+        elif message.HasField(name):
+            message = getattr(message, name)
+        else:
+            return None, last
+    return message, last
+
+
 def event_millis(message, name: str) -> int:
     """The event's time in milliseconds; no row where there is none after 1970."""
-    value = getattr(message, name)
+    message, last = holder(message, name)
+    if message is None:
+        raise NoRow(name)
+    value = getattr(message, last)
     millis = value if isinstance(value, int) else value.seconds * 1000 + value.nanos // 10**6
     if not 0 < millis <= any_message.LAST_SECOND * 1000 + 999:
         raise NoRow(name)
     return millis
 
 
-def expect(options: argparse.Namespace) -> tuple[dict[int, dict], set[int]]:
-    """The rows by sequence, with their folder and their own columns, and the sequences of those that are none."""
+def parts(options: argparse.Namespace, message) -> list:
+    """The messages that are rows: a batch makes one of each element."""
+    if not options.explode:
+        return [message]
+    rows = []
+    for element in getattr(message, options.explode):
+        row = type(message)()
+        row.CopyFrom(message)
+        row.ClearField(options.explode)
+        getattr(row, options.explode).append(element)
+        rows.append(row)
+    return rows
+
+
+def expect(options: argparse.Namespace) -> tuple[dict[tuple, dict], Counter]:
+    """The rows by sequence and index, with their folder and their own columns, and how many of each message are none."""
     kind = any_message.load(any_message.compile_set(options.proto), options.message)
-    rows, poison = {}, set()
+    rows, poison = {}, Counter()
     for message in stream.read(options.url, options.stream, options.subject):
         try:
-            parsed = kind.FromString(message.body)
-            row = any_message.columns(parsed, options.recursion_depth)
-            row["\0folder"] = folder(options, parsed, message.published_ns)
-        except (NoRow, DecodeError):
-            poison.add(message.sequence)
+            parsed = parts(options, kind.FromString(message.body))
+        except DecodeError:
+            poison[message.sequence] += 1
             continue
-        for path in filter(None, options.partition_by.split(",")):
-            row.pop(path, None)
-        if options.extras:
-            row["nats_subject"] = message.subject
-            row["nats_header_x_tenant"] = message.headers.get("X-Tenant")
-            row["unknown_fields"] = UNKNOWN if message.body.endswith(UNKNOWN) else None
-        row["nats_published_at"] = message.published_ns // 1000
-        rows[message.sequence] = row
+        for index, part in enumerate(parsed):
+            try:
+                rows[message.sequence, index] = expect_row(options, message, part)
+            except NoRow:
+                poison[message.sequence] += 1
     return rows, poison
+
+
+def expect_row(options: argparse.Namespace, message: stream.Message, part) -> dict:
+    """The columns of one row."""
+    row = any_message.columns(part, options.recursion_depth)
+    if options.explode:
+        row[options.explode] = row[options.explode][0]
+    row["\0folder"] = folder(options, part, message.published_ns)
+    for path in filter(None, options.partition_by.split(",")):
+        row.pop(path, None)
+    if options.extras:
+        row["nats_subject"] = message.subject
+        row["nats_header_x_tenant"] = message.headers.get("X-Tenant")
+        row["unknown_fields"] = UNKNOWN if message.body.endswith(UNKNOWN) else None
+    row["nats_published_at"] = message.published_ns // 1000
+    return row
 
 
 def check_types(options: argparse.Namespace, files: list[Path], renamed: dict) -> list[str]:
     """What is wrong with the columns' types, for pyarrow and for DuckDB."""
     kind = any_message.load(any_message.compile_set(options.proto), options.message)
-    fields = any_message.arrow_fields(kind.DESCRIPTOR, options.recursion_depth)
+    fields = any_message.arrow_fields(kind.DESCRIPTOR, options.recursion_depth, explode=options.explode)
     fields = [field.with_name(renamed.get(field.name, field.name)) for field in fields]
     fields = [field for field in fields if field.name not in options.partition_by.split(",")]
     fields.append(pa.field("nats_stream_sequence", pa.int64(), nullable=False))
     fields.append(pa.field("nats_published_at", pa.timestamp("us", "UTC"), nullable=False))
+    if options.explode:
+        fields.append(pa.field("nats_row_index", pa.int32(), nullable=False))
     if options.extras:
         fields += [pa.field("nats_subject", pa.string()), pa.field("nats_header_x_tenant", pa.string())]
         fields.append(pa.field("unknown_fields", pa.binary()))
@@ -173,11 +215,11 @@ def with_duckdb(files: list[Path]) -> list[dict]:
     return [{"\0file": Path(row.pop("file__")), **row} for row in found]
 
 
-def compare(options: argparse.Namespace, rows: list[dict], expected: dict[int, dict], renamed: dict) -> list[str]:
+def compare(options: argparse.Namespace, rows: list[dict], expected: dict[tuple, dict], renamed: dict) -> list[str]:
     """What is wrong with the rows that a reader found."""
     faults, seen = [], set()
     for row in rows:
-        sequence = row.pop("nats_stream_sequence")
+        sequence = row.pop("nats_stream_sequence"), row.pop("nats_row_index", 0)
         file = row.pop("\0file").parent.relative_to(options.files)
         if sequence in seen or sequence not in expected:
             faults.append(f"{sequence}: {'twice' if sequence in seen else 'not expected'}")
@@ -203,9 +245,9 @@ def check(options: argparse.Namespace) -> dict:
     files = sorted(options.files.rglob("*.parquet"))
     letters = sorted(options.dead_letter.rglob("*.parquet")) if options.dead_letter else []
     letters = [row for row in with_pyarrow(letters) if row["nats_subject"] == options.subject]
-    dead = {row["nats_stream_sequence"]: row["reason"] for row in letters}
-    faults = [f"{sequence}: no dead letter" for sequence in sorted(poison - dead.keys())]
-    faults += [f"{sequence}: a dead letter: {dead[sequence]}" for sequence in sorted(dead.keys() - poison)]
+    dead = Counter(row["nats_stream_sequence"] for row in letters)
+    reasons = sorted({row["reason"] for row in letters})
+    faults = [f"{sequence}: dead letters: {dead[sequence]}, but {poison[sequence]}" for sequence in (dead - poison) + (poison - dead)]
     columns = 0
     faults += check_types(options, files, renamed)
     for name, read in (("pyarrow", with_pyarrow), ("duckdb", with_duckdb)):
@@ -213,8 +255,8 @@ def check(options: argparse.Namespace) -> dict:
         columns = max(columns, *(len(row) for row in found)) if found else columns
         faults += [f"{name}: {fault}" for fault in compare(options, found, expected, renamed)]
     return {
-        "rows": len(expected), "poison": len(poison), "columns": columns, "files": len(files),
-        "reasons": sorted(set(dead.values())), "faults": faults[:MAX_FAULTS], "ok": not faults,
+        "rows": len(expected), "poison": poison.total(), "columns": columns, "files": len(files),
+        "reasons": reasons, "faults": faults[:MAX_FAULTS], "ok": not faults,
     }  # fmt: skip
 
 
@@ -237,6 +279,7 @@ def main() -> None:
     parser.add_argument("--event-time")
     parser.add_argument("--partition-time", default="hour")
     parser.add_argument("--renamed", action="append", default=[], metavar="FIELD=COLUMN")
+    parser.add_argument("--explode", metavar="FIELD", help="a row for each element of this field")
     parser.add_argument("--extras", action="store_true", help="unknown fields, the subject and a header as columns too")
     options = parser.parse_args()
     if options.command == "check":

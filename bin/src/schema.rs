@@ -79,6 +79,7 @@ fn check_columns(settings: &Settings, routes: &[Route]) -> Result<(), LoadError>
 
 fn route(settings: &Settings, set: &[u8], said: &RouteSettings) -> Result<Route, LoadError> {
     let mut options = options(settings, said.message.clone());
+    options.explode = said.explode.clone();
     if let Some(fields) = &said.partition_by {
         options.partition_by = fields.as_slice().to_vec();
     }
@@ -122,6 +123,7 @@ fn options(settings: &Settings, message: String) -> TableOptions {
         partition_by: schema.partition_by.as_ref().map(Fields::as_slice).unwrap_or_default().to_vec(),
         event_time,
         partition_time: schema.partition_time,
+        explode: schema.explode.clone(),
         partition_columns_in_file: settings.parquet.partition_columns_in_file,
         keep_unknown_fields: schema.unknown_fields == UnknownFields::Keep,
         subject_column: schema.subject_column,

@@ -127,6 +127,34 @@ fn well_known_types_and_folders() {
     assert!(reasons.contains(&no_time.to_owned()), "{reasons:?}");
 }
 
+/// A row for each element, in the folder of its own time; an element without one is a dead letter, and its message is settled all the same.
+#[test]
+fn batches_of_rows() {
+    let (nats, folder) = (NatsServer::start(), tempfile::tempdir().unwrap());
+    let (url, file) = (nats.url(), proto("table3.proto"));
+    let file = file.to_string_lossy();
+    let common = ["--url", &url, "--proto", &file, "--message", "table3.Batch", "--count", "200"];
+    verify::run("any_schema.py", &[&["publish"], &common[..]].concat()).assert_ok();
+    let settings = Settings::new(&url).local(folder.path()).set("schema", "format", "protobuf");
+    let settings = settings.set("schema", "message", "table3.Batch").set("schema", "proto_files", vec![&*file]);
+    let settings = settings.set("schema", "explode", "sales").set("schema", "event_time", "sales.sold");
+    let settings =
+        settings.set("schema", "partition_by", vec!["sales.shop.kind"]).set("schema", "partition_time", "month");
+    let mut sink = Sink::start(PROGRAM, &settings);
+    nats.wait_settled(DEADLINE);
+    assert_eq!(sink.stop(DEADLINE), Some(0), "{}", sink.log());
+
+    let [files, letters] = ["events", "events-dead-letter"].map(|name| folder.path().join(name));
+    let (files, letters) = (files.to_string_lossy(), letters.to_string_lossy());
+    let more = ["--explode", "sales", "--event-time", "sales.sold", "--partition-by", "sales.shop.kind"];
+    let where_ = ["--partition-time", "month", "--files", &files, "--dead-letter", &letters];
+    let found = verify::run("any_schema.py", &[&["check"], &common[..], &more, &where_].concat());
+    found.assert_ok();
+    assert!(found.number(&["rows"]) >= 20 && found.number(&["poison"]) >= 20, "{:#}", found.report);
+    let reasons = found.report["reasons"].to_string();
+    assert!(reasons.contains("element 0 of the batch: the event has no usable time: sales.sold"), "{reasons}");
+}
+
 /// Each message is of the type of the first route that fits its subject; without one it is a dead letter.
 #[test]
 fn several_types_by_their_subjects() {

@@ -163,7 +163,8 @@ fn every_key_can_come_from_the_environment() {
             Ok(settings) => format!("{settings:?}") != format!("{:?}", parse("", &[]).unwrap()),
         };
         let login = ["username", "password", "password_file", "tls_cert_file", "tls_key_file"].contains(&key.name);
-        let of_protobuf = ["descriptor_set", "proto_files", "include", "message", "event_time"].contains(&key.name);
+        let of_protobuf =
+            ["descriptor_set", "proto_files", "include", "message", "event_time", "explode"].contains(&key.name);
         let alone = login || (key.section == "schema" && of_protobuf);
         assert!(refused || alone, "{variable}");
     }

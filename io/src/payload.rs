@@ -94,14 +94,19 @@ impl Decode for EventDecoder {
 
 /// The row of a message that can be no other.
 pub(crate) fn dead_letter<M: Incoming>(message: &M, reason: String) -> Row<Partition, Payload> {
+    dead_letter_of(message, message.body(), reason)
+}
+
+/// The row of a part of a message that can be no other.
+pub(crate) fn dead_letter_of<M: Incoming>(message: &M, body: &[u8], reason: String) -> Row<Partition, Payload> {
     let headers = message.headers();
     let header_bytes =
         |(name, values): (&String, &Vec<String>)| name.len() + values.iter().map(String::len).sum::<usize>();
-    let bytes = message.body().len() + message.subject().len() + headers.iter().map(header_bytes).sum::<usize>();
+    let bytes = body.len() + message.subject().len() + headers.iter().map(header_bytes).sum::<usize>();
     let letter = DeadLetter {
         subject: message.subject().to_owned(),
         headers,
-        body: message.body().into(),
+        body: body.into(),
         reason,
         delivery_count: message.delivery_count(),
     };

@@ -7,10 +7,10 @@ use arrow::datatypes::SchemaRef;
 use metrics::Counter;
 use warehouse_sink_core::{Destination, Row, Rows};
 use warehouse_sink_proto::protobuf::SchemaError;
-use warehouse_sink_proto::{ColumnOptions, EventSchema, Note, Partition, Table, TableDecoder, schema};
+use warehouse_sink_proto::{ColumnOptions, EventSchema, Note, Partition, Poison, Table, TableDecoder, schema};
 
 use crate::metrics::Metrics;
-use crate::payload::{Decode, EventDecoder, Noted, Payload, dead_letter};
+use crate::payload::{Decode, EventDecoder, Noted, Payload, dead_letter, dead_letter_of};
 use crate::source::Incoming;
 use crate::subject::SubjectFilter;
 
@@ -142,7 +142,13 @@ impl Decode for StreamDecoder {
                 let Some((route, decoder)) = both.find(|(route, _)| route.subject.fits(message.subject())) else {
                     return Rows::One(dead_letter(message, NO_ROUTE.to_owned()));
                 };
-                (Rows::One(row(&route.table, decoder, message)), decoder.unknown_fields())
+                if route.table.explodes() {
+                    rows(&route.table, decoder, message)
+                } else {
+                    let row = row(&route.table, decoder, message, message.body());
+                    let row = row.unwrap_or_else(|poison| dead_letter(message, poison.to_string()));
+                    (Rows::One(row), decoder.unknown_fields())
+                }
             }
         };
         if unknown > 0 {
@@ -152,15 +158,31 @@ impl Decode for StreamDecoder {
     }
 }
 
-fn row<M: Incoming>(table: &Table, decoder: &mut TableDecoder, message: &M) -> Row<Partition, Payload> {
-    let body = message.body();
-    match decoder.decode(body, message.id().published_at) {
-        Ok(partition) => {
-            let (payload, bytes) = payload(table, message, body.into());
-            Row { destination: Destination::Partition(partition), payload, bytes }
-        }
-        Err(poison) => dead_letter(message, poison.to_string()),
-    }
+/// The rows of a batch, each settled by itself, and how many fields are not known. A broken element is a dead letter of its own.
+fn rows<M: Incoming>(table: &Table, decoder: &mut TableDecoder, message: &M) -> (Rows<Partition, Payload>, u64) {
+    let bodies = match table.explode(message.body()) {
+        Ok(bodies) => bodies,
+        Err(poison) => return (Rows::One(dead_letter(message, poison.to_string())), 0),
+    };
+    let mut unknown = 0;
+    let rows = bodies.into_iter().enumerate().map(|(index, body)| {
+        let row = row(table, decoder, message, &body);
+        unknown += decoder.unknown_fields();
+        row.unwrap_or_else(|poison| dead_letter_of(message, &body, format!("element {index} of the batch: {poison}")))
+    });
+    let rows = Rows::Many(rows.collect());
+    (rows, unknown)
+}
+
+fn row<M: Incoming>(
+    table: &Table,
+    decoder: &mut TableDecoder,
+    message: &M,
+    body: &[u8],
+) -> Result<Row<Partition, Payload>, Poison> {
+    let partition = decoder.decode(body, message.id().published_at)?;
+    let (payload, bytes) = payload(table, message, body.into());
+    Ok(Row { destination: Destination::Partition(partition), payload, bytes })
 }
 
 /// What is kept of a message, and how many bytes that counts.

@@ -36,6 +36,21 @@ pub enum Poison {
         /// What is wrong with it.
         fault: &'static str,
     },
+    /// A message with more rows than memory is meant for.
+    #[error(
+        "the message is too large a batch: {rows} rows of together {bytes} bytes; at most {max_rows} rows and {max_bytes} bytes are \
+         possible"
+    )]
+    TooManyRows {
+        /// How many rows it has.
+        rows: usize,
+        /// What the rows take together.
+        bytes: usize,
+        /// How many rows are possible.
+        max_rows: usize,
+        /// What they may take.
+        max_bytes: usize,
+    },
     /// The field that is the event's time has none that a partition could be made of.
     #[error("the event has no usable time: {field} must lie after the start of 1970 and before the year 10000")]
     NoTime {

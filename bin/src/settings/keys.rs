@@ -98,6 +98,8 @@ settings! {
         partition_time: PartitionTime = Is("hour");
         /// `[[schema.route]]`: messages of several types, by their subjects, instead of `message`: see [schemas](schemas.md#several-types).
         route: Option<Routes> = Unset;
+        /// A repeated field of messages whose elements become rows, each with the other fields beside it: for messages that are batches.
+        explode: Option<String> = Unset;
         /// What becomes of fields that the schema does not know: `skip` counts them, `keep` stores them in a column as well.
         unknown_fields: UnknownFields = Is("skip");
         /// Store the subject in a column, `nats_subject`.

@@ -23,6 +23,8 @@ pub struct RouteSettings {
     pub partition_by: Option<Fields>,
     /// Instead of `schema.event_time`.
     pub event_time: Option<String>,
+    /// As `schema.explode`.
+    pub explode: Option<String>,
 }
 
 impl Routes {
@@ -35,7 +37,7 @@ impl Routes {
 impl Value for Routes {
     const KIND: &'static str = "array of tables";
     const EXPECTED: &'static str =
-        "[[schema.route]] tables with subject, message and prefix, and perhaps partition_by and event_time";
+        "[[schema.route]] tables with subject, message and prefix, and perhaps partition_by, event_time and explode";
 
     fn from_raw(raw: &Raw) -> Option<Self> {
         let Raw::List(items) = raw else { return None };
@@ -50,7 +52,7 @@ impl Value for Routes {
 
 impl RouteSettings {
     fn from_entries(entries: &BTreeMap<String, Raw>) -> Option<Self> {
-        const KEYS: [&str; 5] = ["subject", "message", "prefix", "partition_by", "event_time"];
+        const KEYS: [&str; 6] = ["subject", "message", "prefix", "partition_by", "event_time", "explode"];
         if entries.keys().any(|key| !KEYS.contains(&key.as_str())) {
             return None;
         }
@@ -62,6 +64,7 @@ impl RouteSettings {
             prefix: Prefix::from_raw(entries.get("prefix")?).filter(|prefix| !prefix.as_str().is_empty())?,
             partition_by: entries.get("partition_by").map_or(Some(None), |raw| Fields::from_raw(raw).map(Some))?,
             event_time: optional("event_time")?,
+            explode: optional("explode")?,
         })
     }
 }

@@ -130,6 +130,7 @@ fn schema(schema: &Schema, broken: &mut Vec<String>) {
         ("include", schema.include.is_some()),
         ("message", schema.message.is_some()),
         ("route", schema.route.is_some()),
+        ("explode", schema.explode.is_some()),
         ("partition_by", schema.partition_by.is_some()),
         ("event_time", schema.event_time.is_some()),
         ("unknown_fields", schema.unknown_fields == UnknownFields::Keep),
@@ -163,6 +164,9 @@ fn schema(schema: &Schema, broken: &mut Vec<String>) {
         broken.push(
             "a protobuf schema is either schema.descriptor_set or schema.proto_files: set one of them".to_owned(),
         );
+    }
+    if schema.explode.is_some() && schema.route.is_some() {
+        broken.push("schema.explode is for one type of messages: set it in [[schema.route]]".to_owned());
     }
     if schema.include.is_some() && schema.proto_files.is_none() {
         broken.push("schema.include is where schema.proto_files are searched: set both or neither".to_owned());

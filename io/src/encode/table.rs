@@ -27,7 +27,7 @@ pub(super) fn properties(config: &EncodeConfig, table: &Table) -> WriterProperti
 pub(super) fn batch(table: &Table, rows: &[BatchRow<Payload>]) -> Result<(RecordBatch, usize), EncodeError> {
     let mut columns = TableColumns::new(table, rows.len());
     let mut taken = 0;
-    for BatchRow { message, payload, .. } in rows {
+    for BatchRow { message, payload, index } in rows {
         if columns.is_full() {
             break;
         }
@@ -37,7 +37,7 @@ pub(super) fn batch(table: &Table, rows: &[BatchRow<Payload>]) -> Result<(Record
             Payload::Noted(noted) => (&noted.body, &noted.notes[..]),
             Payload::DeadLetter(_) => return Err(EncodeError::Misplaced { stream_sequence }),
         };
-        let pushed = columns.push_noted(body, notes, stream_sequence, message.published_at);
+        let pushed = columns.push_noted(body, notes, stream_sequence, message.published_at, *index);
         pushed.map_err(|source| EncodeError::Row { stream_sequence, source })?;
         taken += 1;
     }

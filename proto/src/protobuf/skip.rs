@@ -7,6 +7,11 @@ use super::reader::{Key, Reader, WireType};
 pub(crate) const MAX_DEPTH: u32 = 100;
 
 impl Reader<'_> {
+    /// Passes over the value of a key that was just read, in a message that is in no other.
+    pub fn pass(&mut self, key: Key) -> Result<(), WireError> {
+        self.skip(key, MAX_DEPTH)
+    }
+
     /// Passes over the value of a key that was just read. `left` is how many levels of nesting are left, and with none even
     /// a number is refused, as prost does it.
     pub fn skip(&mut self, key: Key, left: u32) -> Result<(), WireError> {

@@ -29,6 +29,7 @@ pub struct TableColumns {
     partition: Vec<PartitionGrower>,
     sequence: Int64Builder,
     published_at: TimestampMicrosecondBuilder,
+    row_index: Option<Int32Builder>,
     notes: Vec<StringBuilder>,
     /// Where it is kept: what the schema does not know.
     unknown: Option<(BinaryBuilder, Vec<u8>)>,
@@ -60,6 +61,7 @@ impl TableColumns {
             partition: partition.collect(),
             sequence: Int64Builder::with_capacity(capacity),
             published_at: TimestampMicrosecondBuilder::with_capacity(capacity).with_timezone("UTC"),
+            row_index: table.explodes().then(|| Int32Builder::with_capacity(capacity)),
             notes: inner.notes.iter().map(|_| StringBuilder::with_capacity(capacity, 0)).collect(),
             unknown: inner.keep_unknown_fields.then(|| (BinaryBuilder::with_capacity(capacity, 0), Vec::new())),
             table: table.clone(),
@@ -85,10 +87,11 @@ impl TableColumns {
     /// When the message is poison, which [`TableDecoder::decode`](crate::TableDecoder::decode) would have said, or the columns are
     /// full: nothing was added then. A text of more than 2 GiB spoils the batch.
     pub fn push(&mut self, body: &[u8], stream_sequence: u64, published_at_ns: i64) -> Result<(), PushError> {
-        self.push_noted(body, &[], stream_sequence, published_at_ns)
+        self.push_noted(body, &[], stream_sequence, published_at_ns, 0)
     }
 
-    /// As [`Self::push`], with what was noted of the message: a text or none for each of [`Table::notes`].
+    /// As [`Self::push`], with what was noted of the message, a text or none for each of [`Table::notes`], and the row's place among those
+    /// of its message.
     ///
     /// # Errors
     ///
@@ -99,6 +102,7 @@ impl TableColumns {
         notes: &[Option<Box<str>>],
         stream_sequence: u64,
         published_at_ns: i64,
+        index: u32,
     ) -> Result<(), PushError> {
         let noted: usize = notes.iter().flatten().map(|note| note.len()).sum();
         self.budget.take(body.len().saturating_add(noted))?;
@@ -106,6 +110,9 @@ impl TableColumns {
         let pushed = self.push_record(&mut record, body, stream_sequence, published_at_ns);
         self.shelf.put(record);
         pushed?;
+        if let Some(column) = &mut self.row_index {
+            column.append_value(index.cast_signed());
+        }
         for (index, column) in self.notes.iter_mut().enumerate() {
             column.append_option(notes.get(index).and_then(Option::as_deref));
         }
@@ -154,6 +161,7 @@ impl TableColumns {
         columns.extend(self.partition.into_iter().map(PartitionGrower::finish));
         columns.push(Arc::new(self.sequence.finish()));
         columns.push(Arc::new(self.published_at.finish()));
+        columns.extend(self.row_index.map(|mut index| Arc::new(index.finish()) as ArrayRef));
         columns.extend(self.notes.into_iter().map(|mut notes| Arc::new(notes.finish()) as ArrayRef));
         if let Some((mut unknown, _)) = self.unknown {
             columns.push(Arc::new(unknown.finish()));

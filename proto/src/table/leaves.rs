@@ -1,6 +1,6 @@
 //! The columns of a file as Parquet counts them: one for each value that holds no others.
 
-use super::{Inner, PUBLISHED, PartitionColumn, SEQUENCE, UNKNOWN, time_names};
+use super::{Inner, PUBLISHED, PartitionColumn, ROW, SEQUENCE, UNKNOWN, time_names};
 use crate::nested::{Column, Shape};
 use crate::protobuf::Kind;
 
@@ -37,6 +37,9 @@ pub(super) fn of(table: &Inner) -> Vec<Leaf> {
         leaves.push(Leaf { path: vec![name.to_owned()], kind: LeafKind::Repeating });
     }
     leaves.extend([SEQUENCE, PUBLISHED].map(|name| Leaf { path: vec![name.to_owned()], kind: LeafKind::Rising }));
+    if table.exploded.is_some() {
+        leaves.push(Leaf { path: vec![ROW.to_owned()], kind: LeafKind::Number });
+    }
     let notes = table.notes.iter().map(|(name, _)| name.to_string());
     leaves.extend(notes.map(|name| Leaf { path: vec![name], kind: LeafKind::Repeating }));
     if table.keep_unknown_fields {

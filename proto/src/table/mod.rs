@@ -4,6 +4,7 @@
 
 mod columns;
 mod decoder;
+mod explode;
 mod layout;
 mod leaves;
 mod notes;
@@ -17,6 +18,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit as ArrowUnit
 use crate::nested::{Builder, Check, Column, Misfit, Source, Texts, Unfit};
 use crate::poison::Poison;
 use crate::protobuf::{MessageId, Record, SchemaError, Tables, WireError};
+use explode::Exploded;
 use layout::{Layout, time_names};
 use notes::Notes;
 
@@ -29,6 +31,9 @@ pub use options::{EventTime, TableOptions, TimeUnit};
 /// The message's sequence in its stream, and the time at which the server stored it.
 const SEQUENCE: &str = "nats_stream_sequence";
 const PUBLISHED: &str = "nats_published_at";
+
+/// The row's place among those of its message.
+const ROW: &str = "nats_row_index";
 
 /// What the schema does not know.
 const UNKNOWN: &str = "unknown_fields";
@@ -50,6 +55,7 @@ struct Inner {
     /// The columns beside those of the message that a partition makes, in files that have them.
     partition_columns: Box<[PartitionColumn]>,
     keep_unknown_fields: bool,
+    exploded: Option<Exploded>,
     notes: Notes,
 }
 
@@ -69,9 +75,10 @@ impl Table {
     ///
     /// [`SchemaError`]: the descriptor set can't be used, has no such message, or what is to be done with its fields can't be.
     pub fn new(descriptor_set: &[u8], options: &TableOptions) -> Result<Self, SchemaError> {
-        let tables = Tables::decode(descriptor_set)?;
+        let mut tables = Tables::decode(descriptor_set)?;
         let name = &options.message;
         let message = tables.find(name).ok_or_else(|| SchemaError::NoMessage { name: name.clone() })?;
+        let exploded = options.explode.as_ref().map(|field| Exploded::find(&mut tables, message, field)).transpose()?;
         let layout = Layout::new(&tables, message, options)?;
         let notes = notes::of(options)?;
         let columns = root_columns(&tables, message, &layout, &notes, options)?;
@@ -85,6 +92,7 @@ impl Table {
             layout,
             partition_columns,
             keep_unknown_fields: options.keep_unknown_fields,
+            exploded,
             notes,
         })))
     }
@@ -121,6 +129,9 @@ impl Table {
         }));
         fields.push(Field::new(SEQUENCE, DataType::Int64, false));
         fields.push(Field::new(PUBLISHED, DataType::Timestamp(ArrowUnit::Microsecond, Some("UTC".into())), false));
+        if self.explodes() {
+            fields.push(Field::new(ROW, DataType::Int32, false));
+        }
         fields.extend(self.0.notes.iter().map(|(name, _)| Field::new(&**name, DataType::Utf8, true)));
         if self.0.keep_unknown_fields {
             fields.push(Field::new(UNKNOWN, DataType::Binary, true));
@@ -165,7 +176,7 @@ fn root_columns(
     let folders: Vec<usize> = layout.fields.iter().filter_map(|field| field.path.top_level()).collect();
     let own = |name: &&str| layout.fields.iter().any(|field| &*field.name == *name && field.path.top_level().is_some());
     let added = notes.iter().map(|(name, _)| &**name).chain(options.keep_unknown_fields.then_some(UNKNOWN));
-    let added = added.chain([SEQUENCE, PUBLISHED]);
+    let added = added.chain(options.explode.as_ref().map(|_| ROW)).chain([SEQUENCE, PUBLISHED]);
     let reserved: Vec<&str> = layout.names().filter(|name| !own(name)).chain(added).collect();
     let columns = Builder::new(tables, options.recursion_depth).root(message, &reserved)?;
     let in_file = |column: &Column| match column.source {

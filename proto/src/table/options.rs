@@ -15,6 +15,8 @@ pub struct TableOptions {
     pub event_time: EventTime,
     /// The unit of event time that has a folder of its own.
     pub partition_time: PartitionTime,
+    /// The repeated field of the message whose elements are rows, if it is a batch.
+    pub explode: Option<String>,
     /// Whether what makes folders is in the files too.
     pub partition_columns_in_file: bool,
     /// Whether what the schema does not know of a message is kept in a column.
@@ -35,6 +37,7 @@ impl TableOptions {
             partition_by: Vec::new(),
             event_time: EventTime::Published,
             partition_time: PartitionTime::Hour,
+            explode: None,
             partition_columns_in_file: false,
             keep_unknown_fields: false,
             subject_column: false,

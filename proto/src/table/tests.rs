@@ -278,7 +278,7 @@ fn subject_and_headers_are_columns_on_request() {
     let added = names(&table).split_off(names(&table).len() - 3);
     assert_eq!(added, ["nats_subject", "nats_header_x_tenant", "nats_header_trace_id"]);
     let mut columns = TableColumns::new(&table, 2);
-    columns.push_noted(b"", &[Some("a.b".into()), None, Some("7".into())], 1, PUBLISHED).unwrap();
+    columns.push_noted(b"", &[Some("a.b".into()), None, Some("7".into())], 1, PUBLISHED, 0).unwrap();
     columns.push(b"", 2, PUBLISHED).unwrap();
     let batch = columns.finish().unwrap();
     let texts = |name: &str| {
@@ -291,4 +291,69 @@ fn subject_and_headers_are_columns_on_request() {
     let twice = TableOptions { header_columns: vec!["a-b".to_owned(), "A_B".to_owned()], ..options };
     let error = Table::new(&descriptors("table3.proto"), &twice).unwrap_err().to_string();
     assert_eq!(error, "header A_B can't be a column: another header has the same column, nats_header_a_b");
+}
+
+fn batches() -> TableOptions {
+    TableOptions { explode: Some("sales".to_owned()), ..TableOptions::new("table3.Batch") }
+}
+
+/// The elements may come anywhere; what stands around them is in each row.
+#[test]
+fn a_batch_is_a_row_for_each_element() {
+    let table = rows(&batches());
+    // tenant "a", a sale of "x", a tag, an empty sale, the tenant once more: the last counts.
+    let body = b"\x0A\x01a\x12\x03\x0A\x01x\x22\x01t\x12\x00\x0A\x01b";
+    let made = table.explode(body).unwrap();
+    assert_eq!(made.len(), 2);
+    assert_eq!(&*made[0], b"\x0A\x01a\x22\x01t\x0A\x01b\x12\x03\x0A\x01x");
+    let mut columns = TableColumns::new(&table, 2);
+    for (row, index) in made.iter().zip(0..) {
+        assert!(TableDecoder::new(&table).decode(row, PUBLISHED).is_ok());
+        columns.push_noted(row, &[], 7, PUBLISHED, index).unwrap();
+    }
+    let batch = columns.finish().unwrap();
+    let shown = |name: &str| {
+        let column = batch.column_by_name(name).unwrap();
+        [0, 1].map(|row| arrow::util::display::array_value_to_string(column, row).unwrap())
+    };
+    assert_eq!(shown("tenant"), ["b", "b"]);
+    assert_eq!(shown("tags"), ["[t]", "[t]"]);
+    assert_eq!(shown("nats_row_index"), ["0", "1"]);
+    let articles = batch.column_by_name("sales").unwrap().as_struct().column_by_name("article").unwrap();
+    assert_eq!(articles.as_string::<i32>().iter().flatten().collect::<Vec<_>>(), ["x", ""]);
+    assert!(table.explode(b"\x0A\x01a").unwrap().is_empty(), "no elements, no rows");
+}
+
+#[test]
+fn a_batch_that_cannot_be_taken_apart_is_poison() {
+    let table = rows(&batches());
+    let reason = |body: &[u8]| table.explode(body).unwrap_err().to_string();
+    assert!(reason(b"\x0A\x01\xFF\x12\x00").starts_with("the body is not a table3.Batch: tenant is not UTF-8"));
+    assert!(reason(b"\x12\x05a").contains("is cut off"));
+    assert!(reason(b"\x10\x01").contains("sales is sent as a varint"));
+    assert!(reason(&b"\x12\x00".repeat(65_537)).starts_with("the message is too large a batch: 65537 rows"));
+    let mut wide = b"\x12\x00".repeat(1_000);
+    wide.extend(b"\x0A");
+    prost::encoding::encode_varint(100_000, &mut wide);
+    wide.extend([b'x'; 100_000]);
+    assert!(reason(&wide).contains("1000 rows of together 100"), "{}", reason(&wide));
+    // A broken element is found with its row alone.
+    let made = table.explode(b"\x12\x03\x0A\x01\xFF\x12\x00").unwrap();
+    let mut decoder = TableDecoder::new(&table);
+    let taken: Vec<_> = made.iter().map(|row| decoder.decode(row, PUBLISHED).is_ok()).collect();
+    assert_eq!(taken, [false, true]);
+}
+
+#[test]
+fn only_a_list_of_messages_is_a_batch() {
+    let refused = |message: &str, field: &str| {
+        let options = TableOptions { explode: Some(field.to_owned()), ..TableOptions::new(message) };
+        Table::new(&descriptors("table3.proto"), &options).unwrap_err().to_string()
+    };
+    let kind = "can't be rows: it must be a repeated field of messages";
+    assert_eq!(refused("table3.Batch", "tags"), format!("the elements of tags {kind}"));
+    assert_eq!(refused("table3.Batch", "sent"), format!("the elements of sent {kind}"));
+    assert_eq!(refused("table3.Tree", "map_named"), format!("the elements of map_named {kind}"));
+    assert_eq!(refused("table3.Tree", "children"), "the elements of children can't be rows: the message holds itself");
+    assert_eq!(refused("table3.Batch", "sold"), "message table3.Batch has no field sold of the type that is needed");
 }

@@ -47,6 +47,14 @@ pub enum SchemaError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The field whose elements are to be rows can't be that.
+    #[error("the elements of {field} can't be rows: {reason}")]
+    Explode {
+        /// The field, as the settings name it.
+        field: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A header that is to be a column can't be one.
     #[error("header {header} can't be a column: another header has the same column, {column}")]
     Header {
@@ -118,6 +126,14 @@ impl Tables {
             }
         }
         found
+    }
+
+    /// Makes a repeated field one that has one value or none.
+    pub fn make_single(&mut self, id: MessageId, index: usize) {
+        let field = self.messages.get_mut(id.0 as usize).and_then(|message| message.fields.get_mut(index));
+        if let Some(field) = field {
+            field.cardinality = Cardinality::Explicit;
+        }
     }
 
     /// The message with this full name.
