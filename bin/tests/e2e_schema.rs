@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
-use warehouse_sink_testkit::{NatsServer, Settings, Sink, verify};
+use warehouse_sink_testkit::{NatsServer, Settings, Sink, command, verify};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -203,6 +203,23 @@ fn several_types_by_their_subjects() {
     let poison = unrouted.number(&["messages"]) + unrouted.number(&["poison"]);
     let found = verify::run("dead_letters.py", &["--files", &letters, "--subject", "events.fields"]);
     assert_eq!(found.report["reasons"], json!({ "no route of the settings fits its subject": poison }));
+
+    // The audit knows every table's prefix, and the replay judges by the routes.
+    let audit = command(PROGRAM, &settings, &["inspect", "--output", "json"]);
+    assert_eq!(audit.code, Some(0), "{audit:?}");
+    let partitions: Vec<_> = audit.json()["partitions"].as_array().unwrap().clone();
+    for prefix in ["rows/", "wood/trees/"] {
+        let is_there = |name: &serde_json::Value| name["partition"].as_str().unwrap().starts_with(prefix);
+        assert!(partitions.iter().any(is_there), "{prefix} in {partitions:?}");
+    }
+    let replay = command(PROGRAM, &settings, &["replay", "--dry-run"]);
+    assert_eq!(replay.code, Some(0), "{replay:?}");
+    assert!(replay.stdout.contains("no route of the settings fits its subject"), "{replay:?}");
+    let routed =
+        settings.clone().append("[[schema.route]]\nsubject = \">\"\nmessage = \"table3.Tree\"\nprefix = \"rest\"\n");
+    let replay = command(PROGRAM, &routed, &["replay", "--dry-run", "--output", "json"]);
+    assert_eq!(replay.json()["wanted"], poison, "{replay:?}");
+    assert!(!replay.stdout.contains("\"because\": \"no route"), "{replay:?}");
 }
 
 /// What can't be used is said at once, in words, and is no reason to try again: exit code 2.
@@ -224,6 +241,10 @@ fn a_schema_that_cannot_be_used_is_refused() {
         (of(&folder.path().join("none.proto"), "None"), vec!["schema: ", "none.proto"]),
         (good.clone().set("schema", "partition_by", vec!["shop.city"]), vec!["message table3.Shop has no field city"]),
         (good.clone().set("schema", "event_time", "id"), vec!["id can't be the event's time"]),
+        (
+            good.clone().set("parquet", "bloom_filter_columns", vec!["shop.city"]),
+            vec!["parquet.bloom_filter_columns: no message has a column \"shop.city\"", "shop.owner"],
+        ),
         (
             base.clone().set("schema", "descriptor_set", "/nowhere").set("schema", "message", "M"),
             vec!["/nowhere: cannot be read"],

@@ -180,6 +180,7 @@ fn options(settings: &Settings, arguments: &Inspect) -> Result<Options, InspectE
         dead_letter_prefix: (*prefix != letters).then(|| letters.as_str().to_owned()),
         partition: arguments.partition.clone(),
         limits,
+        explodes: settings.explodes(),
         strict: arguments.strict,
     })
 }

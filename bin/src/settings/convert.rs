@@ -12,6 +12,7 @@ use warehouse_sink_io::encode::EncodeConfig;
 use warehouse_sink_io::source::nats::{Api, Login, NatsConfig, Secret as Place, Tls};
 
 use super::keys::{Nats, Settings};
+use super::routes::Routes;
 use super::types::{ColumnNames, Prefix, Secret};
 
 /// The shortest ack wait that is derived: shorter ones gain little and make the server impatient with a loaded replica.
@@ -96,6 +97,12 @@ impl Settings {
             Some(routes) => routes.as_slice().iter().map(|route| route.prefix.as_str()).collect(),
             None => [self.storage.prefix.as_str()].into(),
         }
+    }
+
+    /// Whether a message may make more than one row, or none.
+    pub fn explodes(&self) -> bool {
+        let of_routes = self.schema.route.iter().flat_map(Routes::as_slice);
+        self.schema.explode.is_some() || of_routes.into_iter().any(|route| route.explode.is_some())
     }
 
     /// The columns that get a bloom filter.

@@ -58,6 +58,8 @@ pub struct Options {
     pub partition: Option<String>,
     /// Only these sequences are judged.
     pub limits: Option<Span>,
+    /// Whether a message may make more than one row, or none.
+    pub explodes: bool,
     /// Whether what can't be judged makes the audit incomplete.
     pub strict: bool,
 }
@@ -129,7 +131,11 @@ pub async fn inspect(
         report.other_streams.push(OtherStream { stream: stream.clone(), files: *files, rows: *rows });
     }
     read.ledgers.insert(options.stream.clone(), ledger);
-    compare_all(reader, &files, &read, &mut report, &mut progress).await;
+    if options.explodes {
+        gaps::note_exploded(&mut report);
+    } else {
+        compare_all(reader, &files, &read, &mut report, &mut progress).await;
+    }
     gaps::conclude(options, &mut report);
     Ok(report)
 }
