@@ -17,7 +17,7 @@ sim: ## run simulated worlds that fail; SEEDS=100000 make sim for a soak
 
 lint: ## check formatting, and clippy without warnings
 	cargo fmt --all --check
-	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --all-targets --all-features --locked -- -D warnings
 
 bench: ## measure the sink beside a bare fetch-and-ack of the same 1,000,000 events, and its memory
 	@bench/run
