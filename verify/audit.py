@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-import stored
+import remote
 
 ROWS = """
 CREATE TABLE rows AS
@@ -86,9 +86,9 @@ def main() -> None:
         root = Path.cwd()
         if options.s3_endpoint:
             root = Path(scratch)
-            stored.download(
-                options.s3_endpoint, options.s3_bucket, options.s3_access_key, options.s3_secret_key, root
-            )
+            address = options.s3_endpoint.removeprefix("http://")
+            server = remote.open_s3(address, options.s3_access_key, options.s3_secret_key)
+            remote.download(server, options.s3_bucket, root)
         if options.only:
             report = audit([root / options.only], [])
         else:

