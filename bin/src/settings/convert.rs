@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use warehouse_sink_core::{Backoff, Config};
+use warehouse_sink_core::{Acks, Backoff, Config};
 use warehouse_sink_io::driver;
 use warehouse_sink_io::encode::EncodeConfig;
 use warehouse_sink_io::source::nats::{Api, Login, NatsConfig, Secret as Place, Tls};
@@ -75,6 +75,7 @@ impl Settings {
             nak: Backoff { initial: storage.nak_initial, max: storage.nak_max },
             ack_wait: self.ack_wait(),
             dead_letter: self.dead_letter.enabled,
+            acks: Acks::Each,
             max_remembered: self.max_ack_pending().max(LEAST_REMEMBERED),
             jitter_seed,
         }

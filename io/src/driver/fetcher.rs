@@ -136,7 +136,7 @@ impl<S: Source, D: Decode> Fetcher<S, D> {
             self.metrics.redelivered.increment(1);
         }
         let id = DeliveryId(self.ids.fetch_add(1, Ordering::Relaxed));
-        Delivery { id, message: message.id(), delivery_count: message.delivery_count(), rows }
+        Delivery { id, message: message.id(), delivery_count: message.delivery_count(), epoch: message.epoch(), rows }
     }
 
     async fn pause(&mut self, failures: u64) {

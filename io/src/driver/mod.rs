@@ -273,6 +273,10 @@ where
         while let Some(command) = self.machine.poll_command() {
             match command {
                 Command::Ack { delivery } => self.settle(delivery, Settlement::Ack),
+                Command::Covered { delivery } => {
+                    self.handles.remove(&delivery);
+                    self.metrics.acked.increment(1);
+                }
                 Command::Nak { delivery, delay } => self.settle(delivery, Settlement::Nak(delay)),
                 Command::Term { delivery } => self.settle(delivery, Settlement::Term),
                 Command::Progress { delivery } => {

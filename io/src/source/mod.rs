@@ -76,6 +76,11 @@ pub trait Incoming: Send {
     fn id(&self) -> MessageId;
     /// How often the server delivered it, this time included.
     fn delivery_count(&self) -> u64;
+    /// Counts how often the source began anew with what the consumer has not settled; see
+    /// [`Delivery::epoch`](warehouse_sink_core::Delivery::epoch).
+    fn epoch(&self) -> u64 {
+        0
+    }
     /// The subject that it was published to.
     fn subject(&self) -> &str;
     /// The published bytes.

@@ -18,6 +18,8 @@ pub struct ConsumerConfig {
     pub max_ack_pending: Option<usize>,
     /// How often a message is delivered at most. None for no limit.
     pub max_deliver: Option<u64>,
+    /// Pull requests name a client, and one client alone is served: for this long after its last pull request.
+    pub pinned: Option<Duration>,
     /// Where it starts.
     pub start: Start,
 }

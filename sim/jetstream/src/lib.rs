@@ -21,6 +21,7 @@ mod clock;
 mod config;
 mod consumer;
 mod effect;
+mod pins;
 mod recover;
 mod server;
 mod settle;
@@ -32,6 +33,6 @@ mod waiting;
 mod tests;
 
 pub use config::{AckPolicy, ConsumerConfig, Start, StreamConfig};
-pub use effect::{Delivered, Effect, End, Inbox, Note, PullRequest, Reply, Verdict};
+pub use effect::{Delivered, Effect, End, Inbox, Note, Pin, PullRequest, Reply, Verdict};
 pub use server::{ConsumerInfo, Forget, Server};
 pub use stream::Message;

@@ -7,6 +7,7 @@ use warehouse_sink_core::{MessageId, Timestamp};
 
 use crate::clock::Clock;
 use crate::consumer::Consumer;
+use crate::pins::Pins;
 use crate::stream::Stream;
 use crate::waiting::WaitingPulls;
 use crate::{ConsumerConfig, Delivered, Effect, End, Inbox, Message, Note, PullRequest, Reply, StreamConfig, Verdict};
@@ -55,6 +56,7 @@ pub struct Server {
     stream: Stream,
     consumer: Option<Consumer>,
     waiting: WaitingPulls,
+    pins: Pins,
     synced: Synced,
     effects: VecDeque<Effect>,
     /// The length of the reply subjects' fixed part.
@@ -73,6 +75,7 @@ impl Server {
             stream,
             consumer: None,
             waiting: WaitingPulls::default(),
+            pins: Pins::default(),
             effects: VecDeque::new(),
             names,
             epoch: 1_700_000_000_000_000_000,
@@ -140,6 +143,7 @@ impl Server {
         if self.consumer.take().is_some() {
             let effects = &mut self.effects;
             self.waiting.end_all(End::ConsumerDeleted, |inbox, end| effects.push_back(Effect::Ended(inbox, end)));
+            self.pins.unpin();
         }
         self.synced.consumer = None;
     }
@@ -176,9 +180,16 @@ impl Server {
 
     /// Takes a pull request.
     pub fn pull(&mut self, now: Timestamp, inbox: Inbox, request: PullRequest) {
-        if self.consumer.is_none() {
+        let Some(consumer) = &self.consumer else {
             self.effects.push_back(Effect::Ended(inbox, End::NoResponders));
             return;
+        };
+        if let (Some(ttl), Some(pinned), Some(claimed)) = (consumer.config.pinned, self.pins.current(), request.pin) {
+            if claimed != pinned {
+                self.effects.push_back(Effect::Ended(inbox, End::WrongPin));
+                return;
+            }
+            self.pins.keep(now, ttl);
         }
         self.waiting.add(now, inbox, request);
         self.serve(now);
@@ -205,6 +216,21 @@ impl Server {
         settled
     }
 
+    /// Takes back all deliveries that are not settled: the consumer goes on right above its ack floor, and counts deliveries from 1.
+    /// Whoever is pinned stays so. Gives the stream sequence of the floor; None where there is no consumer.
+    pub fn reset(&mut self, now: Timestamp) -> Option<u64> {
+        let consumer = self.consumer.as_mut()?;
+        let floor = consumer.reset();
+        self.serve(now);
+        Some(floor)
+    }
+
+    /// Lets any client be pinned next.
+    pub fn unpin(&mut self, now: Timestamp) {
+        self.pins.unpin();
+        self.serve(now);
+    }
+
     /// Subscriptions are gone: their pull requests get nothing more.
     pub fn lose_interest(&mut self, gone: impl Fn(Inbox) -> bool) {
         self.waiting.lose_interest(gone);
@@ -213,13 +239,15 @@ impl Server {
     /// When [`Server::tick`] is next to be called.
     pub fn next_timer(&self) -> Option<Timestamp> {
         let due = self.consumer.as_ref().and_then(Consumer::next_due);
-        [due, self.waiting.next_expiry()].into_iter().flatten().min()
+        let unpinned = self.pins.expiry().filter(|_| !self.waiting.is_empty());
+        [due, unpinned, self.waiting.next_expiry()].into_iter().flatten().min()
     }
 
     /// Does what is due.
     pub fn tick(&mut self, now: Timestamp) {
         let clock = self.clock(now);
-        let Server { consumer, waiting, effects, .. } = self;
+        let Server { consumer, waiting, pins, effects, .. } = self;
+        pins.expire(now);
         if let Some(consumer) = consumer {
             consumer.expire(clock, |note| effects.push_back(Effect::Note(note)));
         }
@@ -235,6 +263,7 @@ impl Server {
     /// Dies and comes up again. Connections and pull requests are gone; gives the messages that the stream lost.
     pub fn restart(&mut self, now: Timestamp, forget: Forget) -> Vec<MessageId> {
         self.waiting = WaitingPulls::default();
+        self.pins.unpin();
         self.effects.clear();
         let mut lost = Vec::new();
         if forget == Forget::StreamAndConsumer {
@@ -255,19 +284,23 @@ impl Server {
     /// Delivers what can be delivered.
     fn serve(&mut self, now: Timestamp) {
         let clock = self.clock(now);
-        let Server { stream, consumer: Some(consumer), waiting, effects, names, .. } = self else { return };
+        self.pins.expire(now);
+        let Server { stream, consumer: Some(consumer), waiting, pins, effects, names, .. } = self else { return };
         while !waiting.is_empty() {
             let note = |note| effects.push_back(Effect::Note(note));
             let Some(reply) = consumer.next_message(clock, stream, note) else { break };
             let Some(message) = stream.get(reply.message.stream_sequence) else { break };
             let size = message.subject.len() as u64 + reply.subject_bytes(*names) + message.body.len() as u64;
-            let Some(taker) = waiting.next(size, |inbox, end| effects.push_back(Effect::Ended(inbox, end))) else {
+            let pinned = consumer.config.pinned.map(|_| pins.pinned());
+            let Some(taker) = waiting.next(size, pinned, |inbox, end| effects.push_back(Effect::Ended(inbox, end)))
+            else {
                 consumer.put_back(&reply);
                 break;
             };
+            let pin = consumer.config.pinned.map(|ttl| pins.current().unwrap_or_else(|| pins.pin(now, ttl)));
             consumer.deliver(clock, &reply);
             let (subject, body) = (message.subject.clone(), message.body.clone());
-            effects.push_back(Effect::Deliver(taker.inbox, Delivered { reply, subject, body }));
+            effects.push_back(Effect::Deliver(taker.inbox, Delivered { reply, subject, body, pin }));
             if taker.bytes_left_over {
                 effects.push_back(Effect::Ended(taker.inbox, End::BatchCompleted));
             }

@@ -6,7 +6,7 @@ use warehouse_sink_core::{MessageId, Timestamp};
 
 use crate::clock::Clock;
 use crate::consumer::Consumer;
-use crate::stored::{Position, acked_with};
+use crate::stored::{Position, Stored, acked_with};
 use crate::{AckPolicy, Reply, Verdict};
 
 impl Consumer {
@@ -74,6 +74,19 @@ impl Consumer {
         }
         self.stored.update_acks(AckPolicy::All, acked.consumer, acked.stream);
         settled
+    }
+
+    /// Takes back all deliveries that are not settled; gives the stream sequence above which it goes on.
+    pub fn reset(&mut self) -> u64 {
+        let floor = self.floor.stream;
+        self.pending.clear();
+        self.redeliver.clear();
+        self.redelivered.clear();
+        self.next_stream = floor + 1;
+        self.next_consumer = 1;
+        self.floor.consumer = 0;
+        self.stored = Stored::starting(floor);
+        floor
     }
 
     fn forget(&mut self, sequence: u64) {

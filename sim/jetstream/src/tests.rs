@@ -19,6 +19,7 @@ fn server(messages: usize) -> Server {
         ack_wait,
         max_ack_pending: None,
         max_deliver: None,
+        pinned: None,
         start: Start::All,
     });
     publish(&mut server, messages);
@@ -35,7 +36,7 @@ fn publish_at(server: &mut Server, at: Timestamp) -> MessageId {
 
 /// Pulls all that there is.
 fn pull(server: &mut Server, at: Timestamp) -> Vec<Reply> {
-    server.pull(at, INBOX, PullRequest { batch: 100, max_bytes: None, expires: Duration::from_secs(60) });
+    server.pull(at, INBOX, PullRequest { batch: 100, max_bytes: None, expires: Duration::from_secs(60), pin: None });
     let mut replies = Vec::new();
     while let Some(effect) = server.poll_effect() {
         if let Effect::Deliver(_, delivered) = effect {

@@ -28,6 +28,8 @@ pub struct Real {
     pulls: Vec<(usize, usize)>,
     /// What was given out, in order.
     replies: Vec<String>,
+    /// Who was pinned, in order.
+    pins: Vec<String>,
     /// When all steps and waits so far should have ended. Those that took longer make the later ones shorter.
     clock: Instant,
     /// How late the latest of them came.
@@ -48,6 +50,7 @@ impl Real {
             next_client: 0,
             pulls: Vec::new(),
             replies: Vec::new(),
+            pins: Vec::new(),
             clock: Instant::now(),
             behind: Duration::ZERO,
             server,
@@ -58,6 +61,28 @@ impl Real {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let answer = self.admin.request(&format!("$JS.API.{api}.{}{more}", self.stream), body.as_bytes());
         serde_json::from_slice(&answer.body).unwrap()
+    }
+
+    /// Sends a pull request as it stands there.
+    fn pull_with(&mut self, client: usize, body: &Value) -> usize {
+        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.C", self.stream);
+        let connection = self.client(client);
+        let (subscription, inbox) = connection.subscribe();
+        connection.publish(&subject, &inbox, body.to_string().as_bytes());
+        connection.round_trip();
+        self.wait(STEP);
+        self.pulls.push((client, subscription));
+        self.pulls.len()
+    }
+
+    /// The how many-eth client it is that was pinned.
+    fn pin_number(&mut self, pin: Option<String>) -> usize {
+        let Some(pin) = pin else { return 0 };
+        let place = self.pins.iter().position(|known| *known == pin).unwrap_or_else(|| {
+            self.pins.push(pin);
+            self.pins.len() - 1
+        });
+        place + 1
     }
 
     fn call(&mut self, api: &str, more: &str, body: &Value) -> Value {
@@ -147,6 +172,11 @@ impl Server for Real {
             body["deliver_policy"] = json!("by_start_sequence");
             body["opt_start_seq"] = json!(sequence);
         }
+        if let Some(ttl) = config.pinned {
+            body["priority_policy"] = json!("pinned_client");
+            body["priority_groups"] = json!(["G"]);
+            body["priority_timeout"] = json!(ttl.as_nanos() as u64);
+        }
         let body = json!({ "stream_name": self.stream, "config": body });
         self.call("CONSUMER.CREATE", ".C", &body);
         self.wait(STEP);
@@ -171,18 +201,30 @@ impl Server for Real {
     }
 
     fn pull(&mut self, client: usize, batch: usize, max_bytes: Option<u64>, expires: Duration) -> usize {
-        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.C", self.stream);
         let mut body = json!({ "batch": batch, "expires": expires.as_nanos() as u64 });
         if let Some(bytes) = max_bytes {
             body["max_bytes"] = json!(bytes);
         }
-        let connection = self.client(client);
-        let (subscription, inbox) = connection.subscribe();
-        connection.publish(&subject, &inbox, body.to_string().as_bytes());
-        connection.round_trip();
+        self.pull_with(client, &body)
+    }
+
+    fn pull_pinned(&mut self, client: usize, pin: usize, batch: usize, expires: Duration) -> usize {
+        let mut body = json!({ "batch": batch, "expires": expires.as_nanos() as u64, "group": "G" });
+        if pin > 0 {
+            body["id"] = json!(self.pins.get(pin - 1));
+        }
+        self.pull_with(client, &body)
+    }
+
+    fn reset(&mut self) -> u64 {
+        let answer = self.call("CONSUMER.RESET", ".C", &Value::Null);
         self.wait(STEP);
-        self.pulls.push((client, subscription));
-        self.pulls.len()
+        answer["reset_seq"].as_u64().unwrap() - 1
+    }
+
+    fn unpin(&mut self) {
+        self.call("CONSUMER.UNPIN", ".C", &json!({ "group": "G" }));
+        self.wait(STEP);
     }
 
     fn unsubscribe(&mut self, pull: usize) {
@@ -195,8 +237,9 @@ impl Server for Real {
         let (client, subscription) = self.pulls[pull - 1];
         let Some(connection) = self.clients.get_mut(&client) else { return Vec::new() };
         connection.round_trip();
+        let messages = connection.take(subscription);
         let mut got = Vec::new();
-        for message in connection.take(subscription) {
+        for message in messages {
             if let Some(status) = message.status {
                 got.push(Got::Status(status));
                 continue;
@@ -204,7 +247,8 @@ impl Server for Real {
             let numbers: Vec<u64> = message.reply.split('.').skip(4).map(|number| number.parse().unwrap()).collect();
             let [count, stream, consumer, _, pending] = numbers[..] else { panic!("not a reply: {}", message.reply) };
             self.replies.push(message.reply);
-            got.push(Got::Message { stream, consumer, count, pending });
+            let pin = self.pin_number(message.pin);
+            got.push(Got::Message { stream, consumer, count, pending, pin });
         }
         got
     }

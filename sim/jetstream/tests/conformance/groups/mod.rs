@@ -4,8 +4,10 @@ mod ack_all;
 mod clients;
 mod delays;
 mod limits;
+mod pins;
 mod pulls;
 mod recreated;
+mod resets;
 mod restarts;
 mod settling;
 
