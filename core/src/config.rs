@@ -47,8 +47,8 @@ pub enum Acks {
     /// Its message and all before it. The machine acks the highest message below which all is written, so it has to be given every
     /// delivery of the consumer, in order: see [`Delivery::epoch`](crate::Delivery::epoch).
     Floor {
-        /// At most this many messages wait for the floor, the held ones included. A row that is not written yet lets half as many
-        /// pass; then its batch is closed.
+        /// The consumer's max ack pending: the server lets no more messages wait for the floor, and then delivers none but those that
+        /// were given back. A row that is not written yet lets half as many pass; then its batch is closed.
         max_waiting: usize,
     },
 }

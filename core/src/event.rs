@@ -5,6 +5,9 @@ use crate::{BatchId, DeliveryId, MessageId, Timestamp};
 pub enum Event<P, R> {
     /// Deliveries arrived from the server, decoded.
     Fetched(Vec<Delivery<P, R>>),
+    /// The source begins anew: what it handed in before and is not settled, it hands in again, with this
+    /// [epoch](Delivery::epoch).
+    Epoch(u64),
     /// The moment that [`Machine::poll_timeout`](crate::Machine::poll_timeout) asked for has come.
     FlushTick,
     /// A write that a command asked for came to an end.

@@ -79,7 +79,7 @@ impl Process {
     /// Runs until it is told to stop, as `bin` does.
     pub async fn run(self, stop: Arc<Semaphore>) {
         let Process { id, settings, network, bucket, history, trap, sabotage } = self;
-        let config = Config { jitter_seed: settings.seed ^ u64::from(id.0), ..settings.machine.clone() };
+        let config = Config { jitter_seed: settings.seed ^ u64::from(id.0), ..settings.machine() };
         history.note(Happening::Started { process: id, bounds: bounds(&settings) });
         let config = sabotage.config(config);
         let Ok(machine) = Machine::new(config) else { return };
@@ -93,7 +93,8 @@ impl Process {
             metrics: Metrics::register(&Watcher { process: id, history: history.clone() }),
         };
         let options = Options {
-            worker_count: settings.workers,
+            // With a floor, deliveries have to come in order.
+            worker_count: if settings.floor.is_some() { 1 } else { settings.workers },
             fetch_batch_size: settings.fetch_batch,
             write_timeout: settings.write_timeout,
             shutdown_timeout: sabotage.shutdown_timeout(settings.shutdown_timeout),
@@ -126,6 +127,7 @@ fn bounds(settings: &Settings) -> Bounds {
         stop: settings.shutdown_timeout + LAST_SETTLEMENTS,
         dead_letter: machine.dead_letter,
         remembers: machine.max_remembered >= 100_000,
+        floor: settings.floor.is_some(),
     }
 }
 

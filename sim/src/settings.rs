@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
-use warehouse_sink_core::{Backoff, Config};
+use warehouse_sink_core::{Acks, Backoff, Config};
 use warehouse_sink_jetstream_model::{AckPolicy, ConsumerConfig, Start, StreamConfig};
 
 use crate::time;
@@ -55,6 +55,20 @@ pub struct Settings {
     pub store: StoreSettings,
     /// How often faults of each kind come.
     pub faults: FaultSettings,
+    /// Acks settle all before their message, and one replica at a time is served.
+    #[serde(default)]
+    pub floor: Option<FloorSettings>,
+}
+
+/// What an ack floor needs.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FloorSettings {
+    /// How many messages may wait for the floor: the consumer's max ack pending.
+    pub max_waiting: usize,
+    /// How long a replica that does not pull is waited for.
+    #[serde(with = "time")]
+    pub pinned: Duration,
 }
 
 /// [`Config`], as it is written in the files of plans.
@@ -78,8 +92,15 @@ struct MachineConfig {
     #[serde(with = "time")]
     ack_wait: Duration,
     dead_letter: bool,
+    /// Follows from [`Settings::floor`].
+    #[serde(skip, default = "each")]
+    acks: Acks,
     max_remembered: usize,
     jitter_seed: u64,
+}
+
+fn each() -> Acks {
+    Acks::Each
 }
 
 /// [`Backoff`], as it is written in the files of plans.
@@ -160,8 +181,15 @@ impl Settings {
             partitions: rng.u8(1..6),
             store: store(rng),
             faults: faults(rng),
+            floor: floor(rng, machine.max_messages),
             machine,
         }
+    }
+
+    /// The machine's configuration.
+    pub fn machine(&self) -> Config {
+        let acks = self.floor.map_or(Acks::Each, |floor| Acks::Floor { max_waiting: floor.max_waiting });
+        Config { acks, ..self.machine.clone() }
     }
 
     /// The same settings without any fault.
@@ -177,10 +205,11 @@ impl Settings {
     /// The consumer as it is created.
     pub fn consumer(&self) -> ConsumerConfig {
         ConsumerConfig {
-            ack_policy: AckPolicy::Explicit,
+            ack_policy: if self.floor.is_some() { AckPolicy::All } else { AckPolicy::Explicit },
             ack_wait: self.machine.ack_wait,
-            max_ack_pending: self.max_ack_pending,
+            max_ack_pending: self.floor.map(|floor| floor.max_waiting).or(self.max_ack_pending),
             max_deliver: None,
+            pinned: self.floor.map(|floor| floor.pinned),
             start: Start::All,
         }
     }
@@ -207,9 +236,15 @@ fn machine(rng: &mut Rng, seed: u64) -> Config {
         nak: Backoff { initial: millis(rng, 100, 1_000), max: millis(rng, 1_000, 8_000) },
         ack_wait: millis(rng, 1_000, 8_000),
         dead_letter: rng.u8(..4) > 0,
+        acks: Acks::Each,
         max_remembered: if rng.u8(..8) == 0 { rng.usize(..10) } else { 100_000 },
         jitter_seed: seed,
     }
+}
+
+fn floor(rng: &mut Rng, max_messages: usize) -> Option<FloorSettings> {
+    let max_waiting = max_messages + rng.usize(..30);
+    (rng.u8(..3) == 0).then(|| FloorSettings { max_waiting, pinned: millis(rng, 2_500, 6_000) })
 }
 
 /// Half of the runs have no fault of a given kind: one kind can hide another.

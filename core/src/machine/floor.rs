@@ -72,11 +72,6 @@ impl Floor {
         self.waiting.len()
     }
 
-    /// How many more may wait.
-    pub fn room(&self) -> usize {
-        self.max_waiting.saturating_sub(self.waiting.len())
-    }
-
     fn enter(&mut self, now: Timestamp, id: DeliveryId, message: MessageId, delivery_count: u64) -> Arrival {
         if self.closed {
             return Arrival::Refused;
@@ -154,24 +149,22 @@ impl Floor {
 }
 
 impl<P: Clone + Ord, R> Machine<P, R> {
+    /// Lets go of the deliveries that the server has taken back: those of an earlier epoch.
+    pub(super) fn begin_epoch(&mut self, epoch: u64) {
+        let Some(floor) = &mut self.floor else { return };
+        floor.epoch = epoch;
+        floor.closed = false;
+        let void: Vec<_> = floor.clear().collect();
+        void.into_iter().for_each(|delivery| self.forget(delivery));
+    }
+
     /// Gives a delivery its place above the floor, where there is one.
     pub(super) fn enter(&mut self, now: Timestamp, delivery: &Delivery<P, R>) -> Entered {
         let Some(floor) = &mut self.floor else { return Entered::Alone };
-        if delivery.epoch > floor.epoch {
-            // The server has taken all deliveries back that it gave out before.
-            floor.epoch = delivery.epoch;
-            floor.closed = false;
-            let void: Vec<_> = floor.clear().collect();
-            void.into_iter().for_each(|delivery| self.forget(delivery));
-        } else if delivery.epoch < floor.epoch {
+        if delivery.epoch != floor.epoch {
             self.forget(delivery.id);
             return Entered::Done;
         }
-        self.enter_epoch(now, delivery)
-    }
-
-    fn enter_epoch(&mut self, now: Timestamp, delivery: &Delivery<P, R>) -> Entered {
-        let Some(floor) = &mut self.floor else { return Entered::Alone };
         match floor.enter(now, delivery.id, delivery.message, delivery.delivery_count) {
             Arrival::Below => Entered::Alone,
             Arrival::Waits { place, settled, superseded } => {

@@ -111,6 +111,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
     pub fn handle_event(&mut self, now: Timestamp, event: Event<P, R>) {
         match event {
             Event::Fetched(deliveries) => self.take_in(now, deliveries),
+            Event::Epoch(epoch) => self.begin_epoch(epoch),
             Event::FlushTick => {}
             Event::UploadResult { batch, outcome } => self.finish_write(now, batch, outcome),
             Event::Shutdown { deadline } => {
@@ -144,9 +145,8 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         if self.shutdown.is_some() {
             return Capacity::default();
         }
-        let messages = self.config.max_messages.saturating_sub(self.held.len());
         Capacity {
-            messages: self.floor.as_ref().map_or(messages, |floor| messages.min(floor.room())),
+            messages: self.config.max_messages.saturating_sub(self.held.len()),
             bytes: self.config.max_bytes.saturating_sub(self.held.bytes()),
         }
     }

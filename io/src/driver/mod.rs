@@ -249,6 +249,7 @@ where
 
     fn take(&mut self, message: FromFetcher<S::Handle, E::Partition, E::Payload>) {
         match message {
+            FromFetcher::Epoch(epoch) => self.handle(Event::Epoch(epoch)),
             FromFetcher::Ask(answer) => self.grants.ask(answer),
             FromFetcher::Ended { unused } => self.grants.settle(unused),
             FromFetcher::Deliveries { deliveries, handles, used } => {

@@ -17,8 +17,11 @@ pub(super) struct Facts {
     handed: BTreeMap<(ProcessId, MessageId), u64>,
     /// The place at which a process last settled a delivery.
     settled: BTreeMap<(ProcessId, Reply), u64>,
+    /// Sequences of messages that the server lost, and gives to others.
+    reused: BTreeSet<u64>,
     place: u64,
     dead_letter: bool,
+    floor: bool,
 }
 
 impl Facts {
@@ -28,7 +31,13 @@ impl Facts {
             Happening::Published { message, event } => {
                 self.published.insert(*message, event.clone());
             }
-            Happening::Started { bounds, .. } => self.dead_letter = bounds.dead_letter,
+            Happening::Started { bounds, .. } => {
+                self.dead_letter = bounds.dead_letter;
+                self.floor = bounds.floor;
+            }
+            Happening::LostByServer { message } => {
+                self.reused.insert(message.stream_sequence);
+            }
             Happening::Durable { rows, .. } => self.durable.extend(rows.iter().map(|row| (row.message, row.index))),
             Happening::Handed { process, reply, .. } => {
                 self.handed.entry((*process, reply.message)).or_insert(self.place);
@@ -65,6 +74,19 @@ impl Facts {
     pub fn knew(&self, process: ProcessId, message: MessageId, reply: &Reply) -> bool {
         let settled = self.settled.get(&(process, *reply)).copied().unwrap_or(u64::MAX);
         self.handed.get(&(process, message)).is_some_and(|handed| *handed < settled)
+    }
+
+    /// Whether an ack settles all before its message.
+    pub fn floor(&self) -> bool {
+        self.floor
+    }
+
+    /// Whether a process could not know that its settlement would settle this message: it has the sequence of one that the server lost.
+    /// JetStream's settlements name no more than the sequence.
+    pub fn excuses(&self, process: ProcessId, settled: MessageId, reply: &Reply) -> bool {
+        settled != reply.message
+            && self.reused.contains(&settled.stream_sequence)
+            && !self.knew(process, settled, reply)
     }
 
     pub fn messages(&self) -> impl Iterator<Item = MessageId> {

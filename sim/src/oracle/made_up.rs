@@ -24,7 +24,7 @@ pub fn judged_at<O: Oracle + Default>(history: &[(u64, Happening)]) -> Result<u6
     judgement.violation.map_or(Ok(judgement.evaluated), |violation| Err(violation.text))
 }
 
-fn message(sequence: u64) -> MessageId {
+pub fn message(sequence: u64) -> MessageId {
     MessageId { stream_sequence: sequence, published_at: 1000 * sequence.cast_signed() }
 }
 
@@ -48,8 +48,15 @@ pub fn start(process: u32) -> Happening {
         stop: Duration::from_secs(5),
         dead_letter: true,
         remembers: true,
+        floor: false,
     };
     Happening::Started { process: ProcessId(process), bounds }
+}
+
+/// A process whose acks settle all before their message.
+pub fn start_with_floor(process: u32) -> Happening {
+    let Happening::Started { process, bounds } = start(process) else { unreachable!() };
+    Happening::Started { process, bounds: Bounds { floor: true, ..bounds } }
 }
 
 pub fn ended(process: u32) -> Happening {
@@ -87,7 +94,7 @@ pub fn settling_again(process: u32, sequence: u64, count: u64, verdict: Verdict)
 }
 
 pub fn received(process: u32, sequence: u64, verdict: Verdict) -> Happening {
-    let settled = Some(message(sequence));
+    let settled = vec![message(sequence)];
     Happening::Received { process: ProcessId(process), reply: reply(sequence, 1), verdict, settled }
 }
 

@@ -26,10 +26,9 @@ impl Oracle for NoLoss {
             }
             // An ack of a message that the server lost reached the one that has its sequence now, and the process could not
             // know of it. JetStream's acks name no more than the sequence.
-            Happening::Received { process, reply, settled: Some(settled), .. }
-                if *settled != reply.message && !self.facts.knew(*process, *settled, reply) =>
-            {
-                self.excused.insert(*settled);
+            Happening::Received { process, reply, settled, .. } => {
+                let excused = settled.iter().filter(|settled| self.facts.excuses(*process, **settled, reply));
+                self.excused.extend(excused);
             }
             Happening::AtRest => self.at_rest = true,
             _ => {}

@@ -7,19 +7,18 @@ use std::time::Duration;
 
 use warehouse_sink_core::{Capacity, MessageId};
 use warehouse_sink_io::source::{Pull, Settlement, Source, SourceError};
-use warehouse_sink_jetstream_model::Reply;
 
 use super::Sabotage;
-use crate::source::{SimMessage, SimPull, SimSource};
+use crate::source::{Handle, SimMessage, SimPull, SimSource};
 
 #[derive(Clone)]
 pub(crate) struct SabotagedSource {
     inner: SimSource,
     sabotage: Sabotage,
     settled: Arc<AtomicU64>,
-    last: Arc<Mutex<Option<Reply>>>,
+    last: Arc<Mutex<Option<Handle>>>,
     /// The first delivery of each message.
-    first: Arc<Mutex<BTreeMap<MessageId, Reply>>>,
+    first: Arc<Mutex<BTreeMap<MessageId, Handle>>>,
 }
 
 impl SabotagedSource {
@@ -34,28 +33,28 @@ impl SabotagedSource {
     }
 
     /// The handle before this one.
-    fn swap(&self, handle: &Reply) -> Reply {
+    fn swap(&self, handle: &Handle) -> Handle {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.replace(*handle).unwrap_or(*handle)
     }
 
     /// The first delivery of the handle's message.
-    fn first(&self, handle: &Reply) -> Reply {
+    fn first(&self, handle: &Handle) -> Handle {
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-        *first.entry(handle.message).or_insert(*handle)
+        *first.entry(handle.reply.message).or_insert(*handle)
     }
 }
 
 impl Source for SabotagedSource {
     type Message = SimMessage;
-    type Handle = Reply;
+    type Handle = Handle;
     type Pull = SabotagedPull;
 
     async fn pull(&self, limit: Capacity) -> Result<Self::Pull, SourceError> {
         Ok(SabotagedPull { inner: self.inner.pull(limit).await?, source: self.clone() })
     }
 
-    async fn settle(&self, handle: &Reply, settlement: Settlement) -> Result<(), SourceError> {
+    async fn settle(&self, handle: &Handle, settlement: Settlement) -> Result<(), SourceError> {
         let count = self.settled.fetch_add(1, Ordering::Relaxed);
         let settlement = match (self.sabotage, settlement) {
             (Sabotage::AckForNak, Settlement::Nak(_)) => Settlement::Ack,
@@ -75,6 +74,14 @@ impl Source for SabotagedSource {
             _ => settlement,
         };
         self.inner.settle(handle, settlement).await
+    }
+
+    fn begin(&self) -> impl Future<Output = Result<Option<u64>, SourceError>> + Send {
+        self.inner.begin()
+    }
+
+    fn keep_turn(&self) -> impl Future<Output = bool> + Send {
+        self.inner.keep_turn()
     }
 
     fn flush(&self) -> impl Future<Output = Result<(), SourceError>> + Send {
@@ -101,13 +108,13 @@ impl Pull for SabotagedPull {
             Sabotage::DropFetched if messages.len() > 1 => drop(messages.pop()),
             Sabotage::ForgetNewerHandle => {
                 for message in &messages {
-                    self.source.first(&message.reply());
+                    self.source.first(&message.handle());
                 }
             }
             Sabotage::AckWhenFetched => {
                 for message in &messages {
                     // Sending cannot fail in the simulator.
-                    let _ = self.source.inner.settle(&message.reply(), Settlement::Ack).await;
+                    let _ = self.source.inner.settle(&message.handle(), Settlement::Ack).await;
                 }
             }
             _ => {}

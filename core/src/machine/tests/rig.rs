@@ -110,6 +110,10 @@ impl Rig {
         self.step(Event::Fetched(deliveries.into_iter().collect()))
     }
 
+    pub fn begin_epoch(&mut self, epoch: u64) -> Vec<String> {
+        self.step(Event::Epoch(epoch))
+    }
+
     pub fn finish(&mut self, batch: u64, outcome: Outcome) -> Vec<String> {
         self.step(Event::UploadResult { batch: BatchId(batch), outcome })
     }
