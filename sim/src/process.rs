@@ -83,7 +83,8 @@ impl Process {
         history.note(Happening::Started { process: id, bounds: bounds(&settings) });
         let config = sabotage.config(config);
         let Ok(machine) = Machine::new(config) else { return };
-        let source = SimSource::open(id, network.clone(), settings.consumer(), history.clone(), trap.clone());
+        let source =
+            SimSource::open(id, network.clone(), settings.consumer(), history.clone(), trap.clone(), sabotage.care());
         let store = SimStore { process: id, bucket, trap };
         let parts = Parts {
             source: SabotagedSource::new(source, &sabotage),

@@ -13,6 +13,8 @@ pub(crate) use encoder::SabotagedEncoder;
 pub(crate) use source::SabotagedSource;
 pub(crate) use store::SabotagedStore;
 
+use crate::source::Care;
+
 /// One thing that is done wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sabotage {
@@ -75,11 +77,17 @@ pub enum Sabotage {
     NoMemory,
     /// A shutdown takes ten times its time.
     SlowShutdown,
+    /// With a floor, the newest delivery is acked instead of the highest that may be.
+    AckNewest,
+    /// With a floor, deliveries are not held against those before.
+    IgnoreOrder,
+    /// With a floor, a replica goes on where the one before it stopped.
+    SkipReset,
 }
 
 impl Sabotage {
     /// Each, and the oracle that must catch it.
-    pub const ALL: [(Sabotage, &'static str); 28] = [
+    pub const ALL: [(Sabotage, &'static str); 31] = [
         (Sabotage::AckWhenFetched, "no un-written ack"),
         (Sabotage::AckWhenWriteStarts, "no un-written ack"),
         (Sabotage::AckUnknown, "no un-written ack"),
@@ -108,6 +116,9 @@ impl Sabotage {
         (Sabotage::ManyWrites, "bounds are held"),
         (Sabotage::NoMemory, "duplicates are explained"),
         (Sabotage::SlowShutdown, "stops in time"),
+        (Sabotage::AckNewest, "no un-written ack"),
+        (Sabotage::IgnoreOrder, "no un-written ack"),
+        (Sabotage::SkipReset, "no un-written ack"),
     ];
 
     /// The configuration that the wrong machine runs with.
@@ -125,6 +136,13 @@ impl Sabotage {
             _ => {}
         }
         config
+    }
+
+    pub(crate) fn care(self) -> Care {
+        Care {
+            resets: self != Sabotage::SkipReset,
+            orders: !matches!(self, Sabotage::IgnoreOrder | Sabotage::SkipReset),
+        }
     }
 
     pub(crate) fn shutdown_timeout(self, timeout: Duration) -> Duration {

@@ -54,6 +54,15 @@ struct Epoch {
     order: Order,
 }
 
+/// What makes sure that an epoch has all deliveries. Wrong sinks leave it out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Care {
+    /// The consumer is reset where an epoch begins.
+    pub resets: bool,
+    /// Deliveries are held against those before.
+    pub orders: bool,
+}
+
 #[derive(Clone)]
 pub(crate) struct SimSource {
     inner: Arc<Inner>,
@@ -72,6 +81,7 @@ struct Inner {
     /// Only where the consumer pins a replica.
     turn: Mutex<Turn>,
     epochs: AtomicU64,
+    care: Care,
     history: History,
     trap: Trap,
 }
@@ -83,13 +93,21 @@ impl SimSource {
         consumer: ConsumerConfig,
         history: History,
         trap: Trap,
+        care: Care,
     ) -> Self {
         network.open(process);
         let attached = AtomicBool::new(false);
         let looking = tokio::sync::Mutex::new(());
         let (floor, turn, epochs) = (Mutex::new(None), Mutex::default(), AtomicU64::new(0));
-        let inner = Inner { process, network, consumer, attached, looking, floor, turn, epochs, history, trap };
+        let inner = Inner { process, network, consumer, attached, looking, floor, turn, epochs, care, history, trap };
         SimSource { inner: Arc::new(inner) }
+    }
+}
+
+impl SimSource {
+    /// Whether acks settle all before their message.
+    pub fn has_floor(&self) -> bool {
+        self.inner.consumer.pinned.is_some()
     }
 }
 
@@ -161,7 +179,8 @@ impl Inner {
         let connection = self.network.connection(self.process);
         self.trap.step(Call::Reset).await;
         let (answer, answered) = oneshot::channel();
-        self.network.send(self.process, Ask::Reset(answer));
+        let ask = if self.care.resets { Ask::Reset(answer) } else { Ask::Info(answer) };
+        self.network.send(self.process, ask);
         let reset = tokio::time::timeout(SILENCE, answered).await;
         let reset = reset.ok().and_then(Result::ok);
         let floor = reset.ok_or_else(|| {
@@ -184,7 +203,7 @@ impl Inner {
         let Ok(Ok(floor)) = tokio::time::timeout(SILENCE, answered).await else { return };
         let raised = self.turn().epoch.as_mut().is_some_and(|epoch| {
             epoch.checked = Instant::now();
-            epoch.order.check_floor(floor).is_err()
+            self.care.orders && epoch.order.check_floor(floor).is_err()
         });
         if raised {
             self.end_epoch();
@@ -215,6 +234,7 @@ impl Inner {
         }
         let Reply { message, consumer_sequence, delivery_count, .. } = delivered.reply;
         let admitted = match &mut self.turn().epoch {
+            Some(_) if !self.care.orders => Ok(()),
             Some(epoch) => epoch.order.admit(consumer_sequence, message.stream_sequence, delivery_count),
             None => return Ok(false),
         };

@@ -19,6 +19,7 @@ pub(crate) struct SabotagedSource {
     last: Arc<Mutex<Option<Handle>>>,
     /// The first delivery of each message.
     first: Arc<Mutex<BTreeMap<MessageId, Handle>>>,
+    newest: Arc<Mutex<Option<Handle>>>,
 }
 
 impl SabotagedSource {
@@ -29,6 +30,7 @@ impl SabotagedSource {
             settled: Arc::default(),
             last: Arc::default(),
             first: Arc::default(),
+            newest: Arc::default(),
         }
     }
 
@@ -70,6 +72,10 @@ impl Source for SabotagedSource {
             }
             (Sabotage::DropAtShutdown, Settlement::Nak(Duration::ZERO)) => return Ok(()),
             (Sabotage::ForgetNewerHandle, _) => return self.inner.settle(&self.first(handle), settlement).await,
+            (Sabotage::AckNewest, Settlement::Ack) if self.inner.has_floor() => {
+                let newest = *self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+                return self.inner.settle(newest.as_ref().unwrap_or(handle), settlement).await;
+            }
             (Sabotage::SwapHandles, Settlement::Ack) => return self.inner.settle(&self.swap(handle), settlement).await,
             _ => settlement,
         };
@@ -106,6 +112,10 @@ impl Pull for SabotagedPull {
         let Some(Ok(mut messages)) = next else { return next };
         match self.source.sabotage {
             Sabotage::DropFetched if messages.len() > 1 => drop(messages.pop()),
+            Sabotage::AckNewest => {
+                let mut newest = self.source.newest.lock().unwrap_or_else(PoisonError::into_inner);
+                *newest = messages.last().map(SimMessage::handle).or(*newest);
+            }
             Sabotage::ForgetNewerHandle => {
                 for message in &messages {
                     self.source.first(&message.handle());
