@@ -9,11 +9,11 @@ use bytesize::ByteSize;
 use warehouse_sink_core::{Acks, Backoff, Config};
 use warehouse_sink_io::driver;
 use warehouse_sink_io::encode::EncodeConfig;
-use warehouse_sink_io::source::nats::{Api, Login, NatsConfig, Secret as Place, Tls};
+use warehouse_sink_io::source::nats::{Acks as NatsAcks, Api, Login, NatsConfig, Secret as Place, Tls};
 
 use super::keys::{Nats, Settings};
 use super::routes::Routes;
-use super::types::{ColumnNames, Prefix, Secret};
+use super::types::{Ack, ColumnNames, Prefix, Secret};
 
 /// The shortest ack wait that is derived: shorter ones gain little and make the server impatient with a loaded replica.
 const SHORTEST_DERIVED_ACK_WAIT: Duration = Duration::from_secs(30);
@@ -75,16 +75,27 @@ impl Settings {
             nak: Backoff { initial: storage.nak_initial, max: storage.nak_max },
             ack_wait: self.ack_wait(),
             dead_letter: self.dead_letter.enabled,
-            acks: Acks::Each,
+            acks: match self.nats.ack {
+                Ack::Each => Acks::Each,
+                Ack::Floor => Acks::Floor { max_waiting: self.max_ack_pending() },
+            },
             max_remembered: self.max_ack_pending().max(LEAST_REMEMBERED),
             jitter_seed,
+        }
+    }
+
+    /// How many fetchers pull in parallel. Where an ack settles all before it, deliveries have to come in order.
+    fn fetchers(&self) -> usize {
+        match self.nats.ack {
+            Ack::Each => self.nats.worker_count.get(),
+            Ack::Floor => 1,
         }
     }
 
     /// What the driver needs to know beside the machine's configuration.
     pub fn driver_options(&self, jitter_seed: u64) -> driver::Options {
         driver::Options {
-            worker_count: self.nats.worker_count.get(),
+            worker_count: self.fetchers(),
             fetch_batch_size: self.nats.fetch_batch_size.get(),
             write_timeout: self.storage.write_timeout,
             shutdown_timeout: self.shutdown.timeout,
@@ -144,6 +155,10 @@ impl Settings {
             stream: nats.stream.as_str().to_owned(),
             consumer: nats.consumer.as_str().to_owned(),
             filter_subjects: nats.filter_subjects.as_slice().to_vec(),
+            acks: match nats.ack {
+                Ack::Each => NatsAcks::Each,
+                Ack::Floor => NatsAcks::Floor { takeover_after: nats.takeover_after },
+            },
             ack_wait: self.ack_wait(),
             max_ack_pending: self.max_ack_pending() as u64,
             max_messages: self.max_buffered_events() as u64,

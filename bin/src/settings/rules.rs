@@ -11,10 +11,12 @@ use super::nearest::column_hint;
 use super::problem::Problem;
 use super::routes::{RouteSettings, Routes};
 use super::schema_types::{Format, UnknownFields};
-use super::types::Prefix;
+use super::types::{Ack, Prefix};
 
 /// The shortest ack wait that progress acks can keep a delivery alive with.
 const SHORTEST_ACK_WAIT: Duration = warehouse_sink_core::Config::MIN_ACK_WAIT;
+/// A pull request that waits takes 2 s, and one more may be lost.
+const SHORTEST_TAKEOVER: Duration = Duration::from_secs(5);
 /// More fetchers than this gain nothing and each holds a subscription on the server.
 const MOST_FETCHERS: usize = 256;
 /// The server keeps a fetch open until it is served; a larger one only holds more memory.
@@ -70,11 +72,32 @@ fn limits(settings: &Settings, broken: &mut Vec<String>) {
     at_most("nats.worker_count", nats.worker_count, MOST_FETCHERS, broken);
     at_most("nats.fetch_batch_size", nats.fetch_batch_size, LARGEST_FETCH, broken);
     at_most("storage.max_concurrent_writes", settings.storage.max_concurrent_writes, MOST_WRITES, broken);
+    if nats.ack == Ack::Floor {
+        floor(nats, broken);
+    }
     let needed = settings.batch.max_events.get();
     if let Some(pending) = nats.max_ack_pending.filter(|pending| pending.get() < needed) {
         broken.push(format!(
             "nats.max_ack_pending ({pending}) must be at least batch.max_events ({needed}), or no batch could ever be full: \
              raise it, or leave it out",
+        ));
+    }
+}
+
+/// Where an ack settles all before it.
+fn floor(nats: &Nats, broken: &mut Vec<String>) {
+    if nats.worker_count.get() > 1 {
+        broken.push(format!(
+            "nats.worker_count ({}) must be 1 with nats.ack = \"floor\", where deliveries have to come in order: leave it out",
+            nats.worker_count
+        ));
+    }
+    if nats.takeover_after < SHORTEST_TAKEOVER {
+        broken.push(format!(
+            "nats.takeover_after ({}) must be at least {}, or a replica that waits for messages would be taken for one that is gone: \
+             raise it",
+            humantime::format_duration(nats.takeover_after),
+            humantime::format_duration(SHORTEST_TAKEOVER),
         ));
     }
 }

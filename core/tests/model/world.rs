@@ -195,6 +195,7 @@ impl World {
                 let at = self.now.saturating_add(delay);
                 self.settle(delivery, State::Ready { at }, lost);
             }
+            Command::Covered { .. } => unreachable!("every ack is of its message alone"),
             Command::Forget { delivery } => {
                 self.take(delivery);
             }

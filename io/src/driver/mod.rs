@@ -249,7 +249,10 @@ where
 
     fn take(&mut self, message: FromFetcher<S::Handle, E::Partition, E::Payload>) {
         match message {
-            FromFetcher::Epoch(epoch) => self.handle(Event::Epoch(epoch)),
+            FromFetcher::Epoch(epoch) => {
+                self.metrics.epochs.increment(1);
+                self.handle(Event::Epoch(epoch));
+            }
             FromFetcher::Ask(answer) => self.grants.ask(answer),
             FromFetcher::Ended { unused } => self.grants.settle(unused),
             FromFetcher::Deliveries { deliveries, handles, used } => {
@@ -312,6 +315,7 @@ where
     fn show(&self, stats: Stats) {
         self.metrics.buffered_messages.set(stats.messages as f64);
         self.metrics.buffered_bytes.set(stats.bytes as f64);
+        self.metrics.waiting_for_floor.set(stats.waiting_for_floor as f64);
         self.metrics.open_partitions.set(stats.open_partitions as f64);
         self.metrics.writes_in_flight.set(stats.writes_in_flight as f64);
         self.metrics.writes_waiting.set(stats.writes_waiting as f64);

@@ -80,6 +80,12 @@ impl Oracle for KeptAlive {
                     self.holders.retain(|held, (holder, _)| holder != process || !covered(held));
                 }
             }
+            // With a floor, what is written and can't be acked any more is let go of: it comes again to whoever goes on.
+            Happening::StopAsked { process }
+                if self.processes.get(process).is_some_and(|process| process.bounds.floor) =>
+            {
+                self.holders.retain(|_, (holder, _)| holder != process);
+            }
             Happening::EpochOver { process } => self.holders.retain(|_, (holder, _)| holder != process),
             // The nak of a process that had an earlier delivery takes the message from the one that has it now.
             Happening::Received { process, reply, verdict: Verdict::Nak(_), .. }

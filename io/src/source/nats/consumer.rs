@@ -4,12 +4,12 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, Info, pull};
+use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, Info, PriorityPolicy, pull};
 use async_nats::jetstream::context::{ConsumerInfoErrorKind, GetStreamError, RequestError, RequestErrorKind};
 use async_nats::jetstream::stream::{ConsumerCreateStrictErrorKind, Stream};
 
 use super::review::{effective_ack_wait, review};
-use super::{Attached, Inner, NatsConfig};
+use super::{Acks, Api, Attached, Inner, NatsConfig};
 use crate::source::SourceError;
 
 /// Why a consumer can't be used.
@@ -63,7 +63,18 @@ pub(super) struct Floor {
     sequence: u64,
 }
 
+/// The one group of a consumer that pins a client.
+pub(super) const GROUP: &str = "warehouse-sink";
+
 impl Inner {
+    /// The consumer does not answer.
+    pub(super) fn gone(&self) -> SourceError {
+        let NatsConfig { stream, consumer, .. } = &*self.config;
+        SourceError::new(format!(
+            "the consumer {consumer} of stream {stream} does not answer; it may have been deleted"
+        ))
+    }
+
     /// Counts connections: what was asked for on an earlier one gets no more answers. Counted by the client as it connects, not by its
     /// event of that, which comes through a queue: on a busy machine a pull could be under way by then, and be taken for one of
     /// the connection before.
@@ -110,15 +121,33 @@ impl Inner {
 
     pub(super) fn accept(&self, info: &Info, created: bool) -> Result<Attachment, AttachError> {
         let served = *self.served_ack_wait.lock().unwrap_or_else(PoisonError::into_inner);
-        let review = review(&info.config, &self.config, served);
+        let mut review = review(&info.config, &self.config, served);
+        review.refusals.extend(self.too_old());
         if !review.refusals.is_empty() {
             let (stream, consumer) = (self.config.stream.clone(), self.config.consumer.clone());
             return Err(AttachError::Refused { stream, consumer, reasons: review.refusals });
         }
         let ack_wait = effective_ack_wait(&info.config);
         Ok(Attachment {
-            attached: Attached { ack_wait, created, warnings: review.warnings },
+            attached: Attached {
+                ack_wait,
+                max_ack_pending: usize::try_from(info.config.max_ack_pending).unwrap_or(usize::MAX),
+                created,
+                warnings: review.warnings,
+            },
             limits: limits(&info.config),
+        })
+    }
+
+    /// Why this server can't serve acks with a floor. One beyond a domain or a prefix is not known: there the reset says it.
+    fn too_old(&self) -> Option<String> {
+        let version = self.client.server_info().version;
+        let old = self.has_floor() && self.config.api == Api::Default && !resets_consumers(&version);
+        old.then(|| {
+            format!(
+                "nats.ack = \"floor\" has the consumer reset, which takes NATS 2.14 or later, and the server is {version}: \
+                 upgrade it, or set nats.ack to \"each\""
+            )
         })
     }
 
@@ -195,7 +224,7 @@ impl Inner {
         *self.floor.lock().unwrap_or_else(PoisonError::into_inner) = Some(floor);
     }
 
-    fn failed(&self, what: &str, error: impl std::error::Error + Send + Sync + 'static) -> SourceError {
+    pub(super) fn failed(&self, what: &str, error: impl std::error::Error + Send + Sync + 'static) -> SourceError {
         let NatsConfig { stream, consumer, .. } = &*self.config;
         SourceError::caused_by(format!("could not {what} the consumer {consumer} of stream {stream}"), error)
     }
@@ -213,20 +242,39 @@ fn created(stream: &Stream) -> i128 {
 
 /// The consumer that the sink creates.
 fn wanted(config: &NatsConfig, ack_wait: Duration, deliver_policy: DeliverPolicy) -> pull::Config {
+    let unpinned = pull::Config::default();
+    let pinned = match config.acks {
+        Acks::Each => unpinned,
+        Acks::Floor { takeover_after } => pull::Config {
+            priority_policy: PriorityPolicy::PinnedClient,
+            priority_groups: vec![GROUP.to_owned()],
+            priority_timeout: takeover_after,
+            ..unpinned
+        },
+    };
     let mut filters = config.filter_subjects.clone();
     let filter_subject = if filters.len() == 1 { filters.remove(0) } else { String::new() };
     pull::Config {
         durable_name: Some(config.consumer.clone()),
         description: Some("warehouse-sink: writes events to Parquet, acks after the write".to_owned()),
         deliver_policy,
-        ack_policy: AckPolicy::Explicit,
+        ack_policy: match config.acks {
+            Acks::Each => AckPolicy::Explicit,
+            Acks::Floor { .. } => AckPolicy::All,
+        },
         ack_wait,
         max_ack_pending: i64::try_from(config.max_ack_pending).unwrap_or(i64::MAX),
         max_deliver: -1,
         filter_subject,
         filter_subjects: filters,
-        ..Default::default()
+        ..pinned
     }
+}
+
+/// Whether a server of this version can have a consumer go back to its floor.
+fn resets_consumers(version: &str) -> bool {
+    let mut numbers = version.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(2), Some(14))
 }
 
 fn limits(config: &consumer::Config) -> Limits {
@@ -234,4 +282,24 @@ fn limits(config: &consumer::Config) -> Limits {
     let bytes = u64::try_from(config.max_bytes).ok().filter(|bytes| *bytes > 0).unwrap_or(u64::MAX);
     let expires = if config.max_expires.is_zero() { Duration::MAX } else { config.max_expires };
     Limits { batch, bytes, expires }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resets_consumers;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        for (version, resets) in [
+            ("2.14.0", true),
+            ("2.15.1", true),
+            ("2.14.0-RC.1", true),
+            ("3.0.0", true),
+            ("2.13.9", false),
+            ("2.9.0", false),
+            ("", false),
+        ] {
+            assert_eq!(resets_consumers(version), resets, "{version}");
+        }
+    }
 }

@@ -13,18 +13,32 @@ pub struct NatsMessage {
     message: Message,
     reply: Reply,
     delivered: Delivered,
+    epoch: u64,
+}
+
+/// What settles a delivery.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(super) reply: Reply,
+    pub(super) stream_sequence: u64,
+    /// Only in its epoch does it still count.
+    pub(super) epoch: u64,
 }
 
 impl NatsMessage {
     /// None where the reply subject is not JetStream's: then nothing was delivered, and nothing can be settled.
-    pub(super) fn new(message: Message, replies: &Replies) -> Option<Self> {
+    pub(super) fn new(message: Message, replies: &Replies, epoch: u64) -> Option<Self> {
         let (reply, delivered) = replies.read(message.reply.as_ref()?.as_str())?;
-        Some(NatsMessage { message, reply, delivered })
+        Some(NatsMessage { message, reply, delivered, epoch })
+    }
+
+    pub(super) fn delivered(&self) -> &Delivered {
+        &self.delivered
     }
 }
 
 impl Incoming for NatsMessage {
-    type Handle = Reply;
+    type Handle = Handle;
 
     fn id(&self) -> MessageId {
         self.delivered.message
@@ -32,6 +46,10 @@ impl Incoming for NatsMessage {
 
     fn delivery_count(&self) -> u64 {
         self.delivered.count
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     fn subject(&self) -> &str {
@@ -49,7 +67,7 @@ impl Incoming for NatsMessage {
             .collect()
     }
 
-    fn into_handle(self) -> Reply {
-        self.reply
+    fn into_handle(self) -> Handle {
+        Handle { reply: self.reply, stream_sequence: self.delivered.message.stream_sequence, epoch: self.epoch }
     }
 }

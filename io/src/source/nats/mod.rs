@@ -10,6 +10,7 @@
 //! - `message`: a delivered message
 //! - `reply`: its reply subject, which both tells which delivery it is and settles it
 //! - `facts`: what an audit asks of stream and consumer
+//! - `turn`: which replica is served, where an ack settles all before it
 //! - `republish`: publishing dead letters again, and looking for what was published again before
 
 mod api;
@@ -23,6 +24,7 @@ mod refusal;
 mod reply;
 mod republish;
 mod review;
+mod turn;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,10 +40,11 @@ use warehouse_sink_core::{Backoff, Capacity};
 use super::{Settlement, Source, SourceError};
 use crate::health::{Health, Part};
 use crate::metrics::Metrics;
-use consumer::{Attachment, Floor};
-use message::NatsMessage;
+use consumer::{Attachment, Floor, Limits};
+use message::{Handle, NatsMessage};
 use pull::NatsPull;
-use reply::{Replies, Reply};
+use reply::Replies;
+use turn::Turn;
 
 pub use api::Api;
 pub use connect::Tls;
@@ -68,6 +71,8 @@ pub struct NatsConfig {
     pub consumer: String,
     /// The subjects to consume; empty for all of the stream's.
     pub filter_subjects: Vec<String>,
+    /// What an ack settles.
+    pub acks: Acks,
     /// The ack wait of a consumer that is created.
     pub ack_wait: Duration,
     /// The max ack pending of a consumer that is created.
@@ -76,11 +81,25 @@ pub struct NatsConfig {
     pub max_messages: u64,
 }
 
+/// What an ack settles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acks {
+    /// Its message. Replicas share the consumer.
+    Each,
+    /// Its message and all before it. One replica at a time is served.
+    Floor {
+        /// How long the server waits for a replica that does not pull, before another is served.
+        takeover_after: Duration,
+    },
+}
+
 /// What was found out about the consumer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attached {
     /// The ack wait that the server applies: the consumer's, or the shortest of its backoff.
     pub ack_wait: Duration,
+    /// The most messages that the server lets be un-acked.
+    pub max_ack_pending: usize,
     /// Whether this process created the consumer.
     pub created: bool,
     /// What is not right about the consumer and can be lived with.
@@ -109,6 +128,7 @@ struct Inner {
     floor: Mutex<Option<Floor>>,
     /// The ack wait that the machine paces its progress acks by, once it was told one.
     served_ack_wait: Mutex<Option<Duration>>,
+    turn: Mutex<Turn>,
     health: Health,
 }
 
@@ -140,6 +160,7 @@ impl NatsSource {
             detached: AtomicBool::new(false),
             floor: Mutex::new(None),
             served_ack_wait: Mutex::new(None),
+            turn: Mutex::default(),
             health,
         };
         Ok(NatsSource { inner: Arc::new(inner) })
@@ -220,6 +241,7 @@ impl NatsSource {
             if let Ok(info) = self.inner.consumer_info().await {
                 metrics.pending.set(info.num_pending as f64);
                 metrics.ack_pending.set(info.num_ack_pending as f64);
+                self.inner.check_floor(info.ack_floor.stream_sequence);
                 if self.inner.accept(&info, false).is_err() {
                     self.inner.detach();
                 }
@@ -229,29 +251,53 @@ impl NatsSource {
     }
 }
 
+impl NatsSource {
+    /// Finds the consumer, if it has to be looked for; gives what a pull request may ask of it.
+    async fn limits(&self) -> Result<Limits, SourceError> {
+        let mut attachment = self.inner.attachment.lock().await;
+        if self.inner.detached.swap(false, Ordering::Relaxed) {
+            *attachment = None;
+        }
+        match &*attachment {
+            Some(found) => Ok(found.limits),
+            None => Ok(attachment.insert(self.inner.find_or_create().await?).limits),
+        }
+    }
+}
+
 impl Source for NatsSource {
     type Message = NatsMessage;
-    type Handle = Reply;
+    type Handle = Handle;
     type Pull = NatsPull;
 
+    async fn begin(&self) -> Result<Option<u64>, SourceError> {
+        if !self.inner.has_floor() {
+            return Ok(Some(0));
+        }
+        self.limits().await?;
+        match self.inner.epoch() {
+            Some(current) => Ok(Some(current.number)),
+            None => self.inner.begin().await.inspect_err(|_| self.inner.detach()),
+        }
+    }
+
+    async fn keep_turn(&self) -> bool {
+        if self.inner.has_floor() {
+            self.inner.keep_turn().await;
+        }
+        self.inner.epoch().is_some()
+    }
+
     async fn pull(&self, limit: Capacity) -> Result<NatsPull, SourceError> {
-        let limits = {
-            let mut attachment = self.inner.attachment.lock().await;
-            if self.inner.detached.swap(false, Ordering::Relaxed) {
-                *attachment = None;
-            }
-            match &*attachment {
-                Some(found) => found.limits,
-                None => {
-                    let found = self.inner.find_or_create().await?;
-                    attachment.insert(found).limits
-                }
-            }
-        };
+        let limits = self.limits().await?;
         NatsPull::send(self.inner.clone(), limit, limits).await
     }
 
-    async fn settle(&self, handle: &Reply, settlement: Settlement) -> Result<(), SourceError> {
+    async fn settle(&self, handle: &Handle, settlement: Settlement) -> Result<(), SourceError> {
+        // The server has taken back what it delivered in an earlier epoch: an ack could settle what came in its place.
+        if self.inner.has_floor() && !self.inner.settles(handle, settlement) {
+            return Ok(());
+        }
         let body = match settlement {
             Settlement::Ack => Bytes::from_static(b"+ACK"),
             Settlement::Nak(delay) if delay.is_zero() => Bytes::from_static(b"-NAK"),
@@ -259,7 +305,7 @@ impl Source for NatsSource {
             Settlement::Term => Bytes::from_static(b"+TERM can't be decoded; stored as a dead letter"),
             Settlement::Progress => Bytes::from_static(b"+WPI"),
         };
-        let sent = self.inner.client.publish(self.inner.replies.subject(handle), body).await;
+        let sent = self.inner.client.publish(self.inner.replies.subject(&handle.reply), body).await;
         sent.map_err(|error| SourceError::caused_by("could not send a settlement", error))
     }
 
@@ -269,6 +315,7 @@ impl Source for NatsSource {
         let NatsConfig { api, stream, consumer, .. } = &*self.inner.config;
         let subject = format!("{}.CONSUMER.INFO.{stream}.{consumer}", api.prefix());
         let answer = self.inner.client.request(subject, Bytes::new()).await;
+        self.inner.give_up_turn().await;
         answer.map(drop).map_err(|error| SourceError::caused_by("the NATS server did not answer", error))
     }
 
