@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use warehouse_sink_testkit::{NatsServer, Publisher, Settings, Sink, publish, verify, wait_until};
+use warehouse_sink_testkit::{NatsServer, Publisher, S3Server, Settings, Sink, publish, verify, wait_until};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -11,8 +11,11 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const LONG: &str = "1h";
 
 fn settings(nats: &NatsServer, files: &Path) -> Settings {
+    floor(nats).local(files)
+}
+
+fn floor(nats: &NatsServer) -> Settings {
     Settings::new(&nats.url())
-        .local(files)
         .set("nats", "ack", "floor")
         .set("nats", "ack_wait", LONG)
         .set("batch", "max_events", 100)
@@ -56,11 +59,11 @@ fn a_replica_that_stands_by_takes_over_from_a_killed_one() {
     nats.create_stream(Settings::STREAM);
     let settings = settings(&nats, files.path()).set("nats", "takeover_after", "5s");
     let [mut first, mut second] = replicas(&nats, &settings);
-    let publisher = Publisher::start(PROGRAM, &nats, 12_000, &["--rate", "4000"]);
+    let publisher = Publisher::start(PROGRAM, &nats, 12_000, &["--rate", "4000", "--seed", "1"]);
     wait_until(DEADLINE, "the first to hold messages", || {
         first.metric("warehouse_sink_buffered_messages", &[]) >= 200.0
     });
-    assert_eq!(fetched(&second), 0.0, "it stands by");
+    assert_eq!(fetched(&second) as u64, 0, "it stands by");
     first.kill();
     let unacked = nats.consumer(Settings::STREAM, Settings::CONSUMER).unwrap().ack_pending;
     publisher.finish();
@@ -80,7 +83,7 @@ fn a_replica_that_stops_lets_the_other_go_on_at_once() {
     let settings = settings(&nats, files.path()).set("nats", "takeover_after", LONG);
     let [mut first, mut second] = replicas(&nats, &settings);
     assert_eq!(first.stop(DEADLINE), Some(0));
-    publish(PROGRAM, &nats, 1000, &[]);
+    publish(PROGRAM, &nats, 1000, &["--seed", "1"]);
     nats.wait_settled(DEADLINE);
     assert_eq!(fetched(&second) as u64, 1000);
     assert_eq!(second.stop(DEADLINE), Some(0));
@@ -97,7 +100,7 @@ fn goes_on_after_the_server_was_killed() {
     sink.wait_written(DEADLINE, 500);
     nats.kill();
     nats.start_again();
-    publish(PROGRAM, &nats, 5000, &[]);
+    publish(PROGRAM, &nats, 5000, &["--seed", "1"]);
     nats.wait_settled(DEADLINE);
     assert!(sink.metric("warehouse_sink_epochs_total", &[]) >= 2.0, "it began anew");
     assert_eq!(sink.stop(DEADLINE), Some(0));
@@ -108,31 +111,29 @@ fn goes_on_after_the_server_was_killed() {
 /// A full buffer must not look like a replica that is gone.
 #[test]
 fn keeps_its_turn_while_the_store_is_down() {
-    let (nats, files) = (NatsServer::start(), tempfile::tempdir().unwrap());
+    let (nats, mut s3) = (NatsServer::start(), S3Server::start());
     nats.create_stream(Settings::STREAM);
-    let settings = settings(&nats, files.path())
+    let settings = s3
+        .settings(floor(&nats), &s3.endpoint())
         .set("nats", "takeover_after", "5s")
-        .set("storage", "max_write_attempts", 1_000_000)
+        .set("storage", "max_write_attempts", 1000)
+        .set("storage", "retry_initial", "100ms")
         .set("storage", "retry_max", "500ms");
     let [mut first, mut second] = replicas(&nats, &settings);
-    let events = files.path().join("events");
-    let aside = files.path().join("aside");
-    std::fs::rename(&events, &aside).unwrap();
-    std::fs::write(&events, "a file where the folder of events should be").unwrap();
-    publish(PROGRAM, &nats, 5000, &[]);
+    s3.kill();
+    publish(PROGRAM, &nats, 5000, &["--seed", "1"]);
     wait_until(DEADLINE, "the buffer to be full", || {
         first.metric("warehouse_sink_buffered_messages", &[]) as u64 == 2000
     });
     // Longer than a replica is waited for that does not ask.
     nats.outwait(Settings::STREAM, "events.>", Duration::from_secs(8));
-    assert_eq!(fetched(&second), 0.0, "it stands by");
-    std::fs::remove_file(&events).unwrap();
-    std::fs::rename(&aside, &events).unwrap();
+    assert_eq!(fetched(&second) as u64, 0, "it stands by");
+    s3.start_again();
     nats.wait_settled(DEADLINE);
-    assert_eq!(fetched(&second), 0.0, "it stands by");
+    assert_eq!(fetched(&second) as u64, 0, "it stands by");
     assert_eq!(first.stop(DEADLINE), Some(0));
     assert_eq!(second.stop(DEADLINE), Some(0));
-    verify::exact(&nats, files.path(), &["--expect-count", "5500", "--consumer", Settings::CONSUMER]).assert_ok();
+    verify::exact_s3(&nats, &s3, &["--expect-count", "5500", "--consumer", Settings::CONSUMER]).assert_ok();
 }
 
 #[test]

@@ -8,6 +8,9 @@ use warehouse_sink_core::MessageId;
 use super::reply::{Delivered, Replies, Reply};
 use crate::source::Incoming;
 
+/// The header in which the server tells the client that it serves what it is known by.
+pub(super) const PIN: &str = "Nats-Pin-Id";
+
 /// A message that JetStream delivered.
 pub struct NatsMessage {
     message: Message,
@@ -62,7 +65,10 @@ impl Incoming for NatsMessage {
 
     fn headers(&self) -> BTreeMap<String, Vec<String>> {
         let headers = self.message.headers.iter().flat_map(|headers| headers.iter());
+        // Not the publisher's: the server says with it which replica it serves.
+        let published = |name: &str| self.epoch == 0 || name != PIN;
         headers
+            .filter(|(name, _)| published(name.as_ref()))
             .map(|(name, values)| (name.to_string(), values.iter().map(|value| value.as_str().to_owned()).collect()))
             .collect()
     }

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use tokio::time::timeout;
 
 use super::consumer::GROUP;
-use super::message::Handle;
+use super::message::{Handle, PIN};
 use super::pull::{EXPIRES, PATIENCE, Request, failed};
 use super::reply::Delivered;
 use super::{Acks, Inner, NatsConfig};
@@ -196,5 +196,5 @@ pub(super) fn is_pin_mismatch(status: StatusCode) -> bool {
 
 /// What the server knows the replica by that it serves.
 fn pin(message: &Message) -> Option<String> {
-    message.headers.as_ref()?.get("Nats-Pin-Id").map(|pin| pin.as_str().to_owned())
+    message.headers.as_ref()?.get(PIN).map(|pin| pin.as_str().to_owned())
 }
