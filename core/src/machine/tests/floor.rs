@@ -295,3 +295,24 @@ fn a_contested_message_holds_the_floor_until_it_comes_again() {
     let again = TestDelivery { id: crate::DeliveryId(4), delivery_count: 2, ..other };
     assert_eq!(rig.fetch([of(1, again)]), ["covered 4", "ack 3"]);
 }
+
+/// A late ack of another process raised the floor: the new epoch begins above what this one still writes.
+#[test]
+fn a_place_of_an_earlier_epoch_is_nobodys_in_the_next() {
+    let mut rig = rig();
+    rig.fetch(range(1, 4, "a"));
+    rig.begin_epoch(1);
+    rig.fetch([of(1, one(5, 3, "a"))]);
+    assert_eq!(rig.written(0), [""; 0], "3 is not written");
+    assert_eq!(rig.written(1), ["ack 5"]);
+}
+
+#[test]
+fn what_waits_is_kept_alive_also_where_nothing_is_held() {
+    let mut rig = Rig::new(Config { ack_wait: Duration::from_secs(40), ..floor() });
+    rig.fetch(range(1, 4, "a"));
+    rig.finish(0, PERMANENT);
+    rig.written(1);
+    assert_eq!(rig.machine.stats().messages, 0);
+    assert_eq!(rig.pass(Duration::from_secs(10)), ["progress 3", "progress 4"]);
+}
