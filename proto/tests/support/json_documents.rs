@@ -261,12 +261,14 @@ fn anything(entropy: &mut Entropy<'_>, depth: usize, out: &mut String) {
 
 /// Changes some bytes.
 pub fn damage(entropy: &mut Entropy<'_>, body: &mut Vec<u8>) {
+    const ESCAPES: &[&str] = &["\\udc00", "\\ud83d", "\\ud83dx", "\\u00", "\\ud83d\\ude00"];
     const BYTES: &[u8] = b"{}[]\",:\\ 0129.eE+-tfnu/aT\n\x00\xC3\xFF";
     for _ in 0..1 + entropy.below(3) {
         let at = usize::from(entropy.byte()) << 8 | usize::from(entropy.byte());
         let at = at % (body.len() + 1);
-        match entropy.below(4) {
+        match entropy.below(5) {
             0 => body.insert(at, entropy.choose(BYTES)),
+            4 => drop(body.splice(at..at, entropy.choose(ESCAPES).bytes())),
             1 => body.truncate(at),
             _ if at == body.len() => {}
             2 => drop(body.remove(at)),
