@@ -193,10 +193,12 @@ def duckdb_type(kind: pa.DataType) -> str:
         return f"MAP({duckdb_type(kind.key_type)}, {duckdb_type(kind.item_type)})"
     if pa.types.is_list(kind):
         return f"{duckdb_type(kind.value_type)}[]"
+    if pa.types.is_decimal(kind):
+        return f"DECIMAL({kind.precision},{kind.scale})"
     names = {
         "double": "DOUBLE", "float": "FLOAT", "int32": "INTEGER", "int64": "BIGINT", "uint32": "UINTEGER",
         "uint64": "UBIGINT", "bool": "BOOLEAN", "string": "VARCHAR", "binary": "BLOB", "duration[us]": "BIGINT",
-        "timestamp[us, tz=UTC]": "TIMESTAMP WITH TIME ZONE",
+        "timestamp[us, tz=UTC]": "TIMESTAMP WITH TIME ZONE", "date32[day]": "DATE",
     }  # fmt: skip
     return names[str(kind)]
 

@@ -10,7 +10,7 @@ use warehouse_sink_io::subject::SubjectFilter;
 use warehouse_sink_proto::protobuf::SchemaError;
 use warehouse_sink_proto::{EventTime, Table, TableOptions};
 
-use crate::settings::{Fields, Format, Headers, Paths, RouteSettings, Schema, Settings, UnknownFields};
+use crate::settings::{Fields, Format, Headers, Messages, Paths, RouteSettings, Schema, Settings, UnknownFields};
 
 /// Why there is no schema. The settings, or the files that they name, have to change.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,14 @@ pub enum LoadError {
     /// The schema can't be used for a table.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// The same, for one of several tables.
+    #[error("the route of {subject}: {source}")]
+    Route {
+        /// The route's subject.
+        subject: String,
+        /// Why.
+        source: SchemaError,
+    },
 }
 
 /// Loads and compiles what the messages are.
@@ -49,14 +57,14 @@ pub fn load(settings: &Settings) -> Result<StreamSchema, LoadError> {
     if schema.format == Format::CausalityV1 {
         return Ok(StreamSchema::built_in()?);
     }
-    let set = descriptor_set(schema)?;
+    let set = if schema.has_protobuf() { descriptor_set(schema)? } else { Vec::new() };
     let routes = match &schema.route {
-        None => {
-            let message = schema.message.clone().unwrap_or_default();
-            vec![Route::all(Table::new(&set, &options(settings, message))?)]
-        }
+        None => vec![Route::all(table(&set, &messages(schema), options(settings))?)],
         Some(routes) => {
-            let routes = routes.as_slice().iter().map(|said| route(settings, &set, said));
+            let routes = routes.as_slice().iter().map(|said| {
+                let failed = |source| LoadError::Route { subject: said.subject.clone(), source };
+                route(settings, &set, said).map_err(failed)
+            });
             routes.collect::<Result<Vec<_>, _>>()?
         }
     };
@@ -77,8 +85,23 @@ fn check_columns(settings: &Settings, routes: &[Route]) -> Result<(), LoadError>
     }
 }
 
-fn route(settings: &Settings, set: &[u8], said: &RouteSettings) -> Result<Route, LoadError> {
-    let mut options = options(settings, said.message.clone());
+/// What the messages of a stream without routes are.
+fn messages(schema: &Schema) -> Messages {
+    match schema.format {
+        Format::Json => Messages::Json(schema.columns.clone().unwrap_or_default()),
+        _ => Messages::Protobuf(schema.message.clone().unwrap_or_default()),
+    }
+}
+
+fn table(set: &[u8], messages: &Messages, options: TableOptions) -> Result<Table, SchemaError> {
+    match messages {
+        Messages::Protobuf(name) => Table::new(set, &TableOptions { message: name.clone(), ..options }),
+        Messages::Json(columns) => Table::json(columns, &options),
+    }
+}
+
+fn route(settings: &Settings, set: &[u8], said: &RouteSettings) -> Result<Route, SchemaError> {
+    let mut options = options(settings);
     options.explode = said.explode.clone();
     if let Some(fields) = &said.partition_by {
         options.partition_by = fields.as_slice().to_vec();
@@ -89,7 +112,7 @@ fn route(settings: &Settings, set: &[u8], said: &RouteSettings) -> Result<Route,
     Ok(Route {
         subject: SubjectFilter::new(said.subject.as_str()),
         prefix: Some(said.prefix.as_str().to_owned()),
-        table: Table::new(set, &options)?,
+        table: table(set, &said.messages, options)?,
     })
 }
 
@@ -111,14 +134,14 @@ fn compile(files: &[PathBuf], include: Option<&Paths>) -> Result<Vec<u8>, LoadEr
     Ok(compiler.include_imports(true).open_files(files)?.encode_file_descriptor_set())
 }
 
-fn options(settings: &Settings, message: String) -> TableOptions {
+fn options(settings: &Settings) -> TableOptions {
     let schema = &settings.schema;
     let event_time = match &schema.event_time {
         Some(field) => EventTime::Field { field: field.clone(), unit: schema.event_time_unit },
         None => EventTime::Published,
     };
     TableOptions {
-        message,
+        message: String::new(),
         recursion_depth: schema.recursion_depth.get(),
         partition_by: schema.partition_by.as_ref().map(Fields::as_slice).unwrap_or_default().to_vec(),
         event_time,

@@ -43,16 +43,16 @@ const BROKEN: &[(&str, &str, &str)] = &[
     (
         "[schema]\nmessage = \"a.B\"\npartition_by = [\"c\"]",
         "schema.message and schema.partition_by is for messages of your own",
-        "set schema.format to \"protobuf\", or leave it out",
+        "set schema.format to \"protobuf\" or \"json\", or leave it out",
     ),
     (
         "[schema]\npartition_time = \"day\"",
         "schema.partition_time is for messages of your own",
-        "set schema.format to \"protobuf\"",
+        "set schema.format to \"protobuf\" or \"json\"",
     ),
     (
         "[schema]\nformat = \"protobuf\"\ndescriptor_set = \"a\"",
-        "schema.format is \"protobuf\", so either schema.message or [[schema.route]] names the messages",
+        "schema.format is \"protobuf\", so either schema.message or [[schema.route]] says what the messages are",
         "set one of them",
     ),
     (
@@ -69,6 +69,33 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "[schema]\nformat = \"protobuf\"\nmessage = \"a.B\"\ndescriptor_set = \"a\"\ninclude = [\"b\"]",
         "schema.include is where schema.proto_files are searched",
         "set both or neither",
+    ),
+    (
+        "[schema]\nformat = \"json\"",
+        "schema.format is \"json\", so either schema.columns or [[schema.route]] says what the messages are",
+        "set one of them",
+    ),
+    (
+        "[schema]\nformat = \"json\"\ncolumns = \"a: int64\"\nmessage = \"a.B\"",
+        "schema.message is not for schema.format \"json\"",
+        "leave it out",
+    ),
+    (
+        "[schema]\nformat = \"json\"\ncolumns = \"a: int64\"\nproto_files = [\"b\"]",
+        "schema.descriptor_set, schema.proto_files and schema.include are for protobuf, and no messages are protobuf",
+        "leave them out",
+    ),
+    (
+        "[schema]\nformat = \"json\"\n[[schema.route]]\nsubject = \"a.>\"\ncolumns = \"a: int64\"\nprefix = \"rows\"\n\
+         [[schema.route]]\nsubject = \"b.>\"\nmessage = \"b.C\"\nprefix = \"more\"",
+        "a protobuf schema is either schema.descriptor_set or schema.proto_files",
+        "set one of them",
+    ),
+    (
+        "[schema]\nformat = \"json\"\n[[schema.route]]\nsubject = \"a.>\"\ncolumns = \"a: int64\"\nprefix = \"rows\"\n\
+         [[schema.route]]\nsubject = \"b.>\"\ncolumns = \"a: int32\"\nprefix = \"rows\"",
+        "the prefix of the route of b.> (\"rows\") and the prefix of the route of a.> (\"rows\") must lie apart",
+        "change one of them",
     ),
     (
         "[schema]\nformat = \"protobuf\"\ndescriptor_set = \"a\"\n[[schema.route]]\nsubject = \"a.>\"\nmessage = \"a.B\"\n\

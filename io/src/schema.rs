@@ -118,14 +118,23 @@ enum Reads {
 }
 
 impl StreamDecoder {
-    /// Why a message is poison, if it is; `published_at` is in nanoseconds since the Unix epoch.
+    /// Why a message is poison, if it is; `published_at` is in nanoseconds since the Unix epoch. Of a batch, why its first broken row is.
     pub fn refusal(&mut self, subject: &str, body: &[u8], published_at: i64) -> Option<String> {
         match &mut self.reads {
             Reads::Events(events) => events.refusal(body),
-            Reads::Tables(routes, decoders) => match routes.iter().position(|route| route.subject.fits(subject)) {
-                Some(number) => decoders[number].decode(body, published_at).err().map(|poison| poison.to_string()),
-                None => Some(NO_ROUTE.to_owned()),
-            },
+            Reads::Tables(routes, decoders) => {
+                let mut both = routes.iter().zip(decoders);
+                let Some((route, decoder)) = both.find(|(route, _)| route.subject.fits(subject)) else {
+                    return Some(NO_ROUTE.to_owned());
+                };
+                let refused = if route.table.explodes() {
+                    let mut decode = |row: Box<[u8]>| decoder.decode(&row, published_at).err();
+                    route.table.explode(body).map_or_else(Some, |rows| rows.into_iter().find_map(&mut decode))
+                } else {
+                    decoder.decode(body, published_at).err()
+                };
+                refused.map(|poison| poison.to_string())
+            }
         }
     }
 }

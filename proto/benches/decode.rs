@@ -12,9 +12,12 @@ use warehouse_sink_proto::generate::{Generator, GeneratorOptions};
 use warehouse_sink_proto::protobuf::Transcoder;
 use warehouse_sink_proto::reference::ReferenceColumns;
 use warehouse_sink_proto::wire::EventEnvelope;
-use warehouse_sink_proto::{ColumnOptions, Columns, Decoder, EventSchema};
+use warehouse_sink_proto::{
+    ColumnOptions, Columns, Decoder, EventSchema, Table, TableColumns, TableDecoder, TableOptions,
+};
 
 const EVENTS: usize = 10_000;
+const PUBLISHED: i64 = 1_709_210_097_000_001_999;
 const ENVELOPE: &str = "causality.v1.EventEnvelope";
 
 fn bodies() -> Vec<Vec<u8>> {
@@ -88,9 +91,41 @@ fn json(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Events as JSON: what a fetcher does with each, what the encoder does, and what it takes to make a tree of each.
+fn documents(criterion: &mut Criterion) {
+    let columns = "id: string required, app_id: string, device_id: string, timestamp_ms: timestamp(ms), correlation_id: string, \
+                   idempotency_key: string, device_context: json, screen_view: struct<screen_name: string, screen_class: string>";
+    let table = Table::json(columns, &TableOptions::new("")).unwrap();
+    let mut transcoder = Transcoder::new(EventSchema::DESCRIPTORS, ENVELOPE).unwrap();
+    let document = |body: &Vec<u8>| {
+        let mut text = String::new();
+        transcoder.push_json(body, &mut text).unwrap();
+        text.into_bytes()
+    };
+    let bodies: Vec<_> = bodies().iter().map(document).collect();
+    let mut group = criterion.benchmark_group("documents");
+    group.throughput(Throughput::Elements(EVENTS as u64));
+    group.bench_function(BenchmarkId::from_parameter("validate"), |bencher| {
+        let mut decoder = TableDecoder::new(&table);
+        assert!(bodies.iter().all(|body| decoder.decode(body, PUBLISHED).is_ok()));
+        bencher.iter(|| bodies.iter().filter(|body| decoder.decode(body, PUBLISHED).is_ok()).count());
+    });
+    group.bench_function(BenchmarkId::from_parameter("columns"), |bencher| {
+        bencher.iter(|| {
+            let mut columns = TableColumns::new(&table, EVENTS);
+            bodies.iter().for_each(|body| columns.push(body, 1, PUBLISHED).unwrap());
+            columns.finish().unwrap()
+        });
+    });
+    group.bench_function(BenchmarkId::from_parameter("serde_json::Value"), |bencher| {
+        bencher.iter(|| bodies.iter().filter(|body| serde_json::from_slice::<serde_json::Value>(body).is_ok()).count());
+    });
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(30);
-    targets = validate, columns, json
+    targets = validate, columns, json, documents
 }
 criterion_main!(benches);

@@ -13,7 +13,7 @@
 //!
 //! For messages of a configured type `TableDecoder` and `TableColumns` are in the places of `Decoder` and `Columns`.
 //!
-//! Messages are read by `protobuf`, from tables that are made of the compiled .proto file at the start. The types that prost
+//! JSON is read by `json`, and protobuf messages by `protobuf`, from tables that are made of the compiled .proto file at the start. The types that prost
 //! generates make the events of `generate`, and are the reference in the tests (feature `reference`).
 
 mod columns;
@@ -22,6 +22,7 @@ mod decoder;
 mod event;
 pub mod generate;
 mod hive;
+pub mod json;
 mod kind;
 mod nested;
 mod partition;

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::json::JsonError;
 use crate::partition::MAX_ESCAPED_APP_ID;
 use crate::protobuf::WireError;
 
@@ -36,6 +37,9 @@ pub enum Poison {
         /// What is wrong with it.
         fault: &'static str,
     },
+    /// The body is no JSON document that fits the columns.
+    #[error(transparent)]
+    Json(#[from] JsonError),
     /// A message with more rows than memory is meant for.
     #[error(
         "the message is too large a batch: {rows} rows of together {bytes} bytes; at most {max_rows} rows and {max_bytes} bytes are \

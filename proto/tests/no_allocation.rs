@@ -6,7 +6,8 @@ use allocation_counter::{AllocationInfo, measure};
 use warehouse_sink_proto::generate::{Generator, GeneratorOptions};
 use warehouse_sink_proto::protobuf::Transcoder;
 use warehouse_sink_proto::{
-    COLUMNS, ColumnOptions, Columns, Decoder, EventSchema, EventTime, Table, TableDecoder, TableOptions, TimeUnit,
+    COLUMNS, ColumnOptions, Columns, Decoder, EventSchema, EventTime, Table, TableColumns, TableDecoder, TableOptions,
+    TimeUnit,
 };
 
 const EVENTS: usize = 10_000;
@@ -39,6 +40,55 @@ fn a_warm_decoder_of_a_table_does_not_allocate() {
     let (bodies, mut decoder) = (bodies(), TableDecoder::new(&table));
     let second = second_pass(|| bodies.iter().for_each(|body| drop(decoder.decode(body, 1).unwrap())));
     assert_eq!(second.count_total, 0, "{second:?}");
+}
+
+/// Events as JSON, with texts that are escaped, lists and maps.
+fn documents() -> Vec<Vec<u8>> {
+    let mut transcoder = Transcoder::new(EventSchema::DESCRIPTORS, "causality.v1.EventEnvelope").unwrap();
+    let document = |(number, body): (usize, &Vec<u8>)| {
+        let mut event = String::new();
+        transcoder.push_json(body, &mut event).unwrap();
+        let more = format!(
+            r#","said":"a\n\u00e9 {number}","tags":["x","\"{number}\"",null],"shop":{{"price":"{number}.50","blob":"AP8="}},
+            "named":{{"b":{number},"a\u0062":1,"b":2}},"at":"2026-11-23T14:05:00.5Z"}}"#
+        );
+        event.replace_range(event.len() - 1.., &more);
+        event.into_bytes()
+    };
+    bodies().iter().enumerate().map(document).collect()
+}
+
+fn table_of_json() -> Table {
+    let columns = "id: string required, app_id: string, timestamp_ms: timestamp(ms), said: string, tags: list<string>, \
+                   shop: struct<price: decimal(12, 2), blob: bytes>, named: map<string, int64>, at: timestamp, screen_view: json";
+    let mut options = TableOptions::new("");
+    options.partition_by = vec!["app_id".to_owned()];
+    options.event_time = EventTime::Field { field: "timestamp_ms".to_owned(), unit: TimeUnit::Millis };
+    Table::json(columns, &options).unwrap()
+}
+
+#[test]
+fn a_warm_decoder_of_json_does_not_allocate() {
+    let (bodies, mut decoder) = (documents(), TableDecoder::new(&table_of_json()));
+    let mut unknown = 0;
+    let second = second_pass(|| {
+        for body in &bodies {
+            decoder.decode(body, 1).unwrap();
+            unknown += decoder.unknown_fields();
+        }
+    });
+    assert_eq!(second.count_total, 0, "{second:?}");
+    assert!(unknown > EVENTS as u64, "{unknown}");
+}
+
+#[test]
+fn columns_of_json_allocate_by_their_number_and_not_by_that_of_their_rows() {
+    let (bodies, table) = (documents(), table_of_json());
+    let mut columns = TableColumns::new(&table, EVENTS);
+    let pushed = measure(|| bodies.iter().for_each(|body| columns.push(body, 1, 1).unwrap()));
+    let most = table.leaves().len() as u64 * 32;
+    assert!(pushed.count_total <= most, "{} allocations for {EVENTS} rows", pushed.count_total);
+    assert_eq!(columns.finish().unwrap().num_rows(), EVENTS);
 }
 
 #[test]

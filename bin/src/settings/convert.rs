@@ -11,8 +11,9 @@ use warehouse_sink_io::driver;
 use warehouse_sink_io::encode::EncodeConfig;
 use warehouse_sink_io::source::nats::{Acks as NatsAcks, Api, Login, NatsConfig, Secret as Place, Tls};
 
-use super::keys::{Nats, Settings};
-use super::routes::Routes;
+use super::keys::{Nats, Schema, Settings};
+use super::routes::{Messages, Routes};
+use super::schema_types::Format;
 use super::types::{Ack, ColumnNames, Prefix, Secret};
 
 /// The shortest ack wait that is derived: shorter ones gain little and make the server impatient with a loaded replica.
@@ -162,6 +163,16 @@ impl Settings {
             ack_wait: self.ack_wait(),
             max_ack_pending: self.max_ack_pending() as u64,
             max_messages: self.max_buffered_events() as u64,
+        }
+    }
+}
+
+impl Schema {
+    /// Whether some of the messages are protobuf of a type of one's own.
+    pub fn has_protobuf(&self) -> bool {
+        match &self.route {
+            Some(routes) => routes.as_slice().iter().any(|route| matches!(route.messages, Messages::Protobuf(_))),
+            None => self.format == Format::Protobuf,
         }
     }
 }

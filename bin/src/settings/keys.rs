@@ -81,7 +81,8 @@ settings! {
 
     /// What the messages are, and how their rows are spread over folders: see [schemas](schemas.md).
     schema: Schema {
-        /// `causality.v1`, the events that are built in, or `protobuf`: messages of the type that `message` names.
+        /// `causality.v1`, the events that are built in, `protobuf`: messages of the type that `message` names, or `json`: documents with
+        /// the columns that `columns` declares.
         format: Format = Is("causality.v1");
         /// A compiled descriptor set with the message and all that it imports: `protoc --include_imports --descriptor_set_out`, or
         /// `buf build`.
@@ -92,17 +93,19 @@ settings! {
         include: Option<Paths> = Derived("the folders of `proto_files`");
         /// The full name of the message, such as `shop.v1.Order`.
         message: Option<String> = Unset;
+        /// The columns of JSON documents, such as `id: int64 required, tags: list<string>`: see [JSON](json.md).
+        columns: Option<String> = Unset;
         /// How many levels of a message that holds itself are columns. What lies deeper is JSON text.
         recursion_depth: NonZeroUsize = Is("2");
         /// The fields that make folders, in their order. A field of a message is named by its path, such as `device.platform`.
-        partition_by: Option<Fields> = Derived("`app_id` for `causality.v1`, none for `protobuf`");
-        /// The field that says when the event happened: a `google.protobuf.Timestamp` or a whole number.
-        event_time: Option<String> = Derived("`timestamp_ms` for `causality.v1`, the time of publishing for `protobuf`");
+        partition_by: Option<Fields> = Derived("`app_id` for `causality.v1`, none for others");
+        /// The field that says when the event happened: a timestamp or a whole number.
+        event_time: Option<String> = Derived("`timestamp_ms` for `causality.v1`, the time of publishing for others");
         /// The unit of a time that is a number: `s`, `ms`, `us` or `ns` since the Unix epoch.
         event_time_unit: TimeUnit = Is("ms");
         /// The unit of event time, in UTC, that has a folder of its own: `hour`, `day`, `month` or `none`.
         partition_time: PartitionTime = Is("hour");
-        /// `[[schema.route]]`: messages of several types, by their subjects, instead of `message`: see [schemas](schemas.md#several-types).
+        /// `[[schema.route]]`: messages of several types, by their subjects, instead of `message` or `columns`: see [schemas](schemas.md#several-types).
         route: Option<Routes> = Unset;
         /// A repeated field of messages whose elements become rows, each with the other fields beside it: for messages that are batches.
         explode: Option<String> = Unset;

@@ -36,7 +36,7 @@ pub use keys::{
 };
 pub use problem::{Origin, Problem, SettingsError};
 pub use reference::reference;
-pub use routes::{RouteSettings, Routes};
+pub use routes::{Messages, RouteSettings, Routes};
 pub use schema_types::{Fields, Format, Headers, Paths, UnknownFields};
 pub use table::{Default, Key, Section};
 pub use types::{ColumnNames, LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subject, Subjects};

@@ -15,8 +15,8 @@ pub struct Routes(Vec<RouteSettings>);
 pub struct RouteSettings {
     /// The subjects, wildcards allowed.
     pub subject: String,
-    /// The full name of the message.
-    pub message: String,
+    /// What the messages are.
+    pub messages: Messages,
     /// What the keys of the files begin with.
     pub prefix: Prefix,
     /// Instead of `schema.partition_by`.
@@ -25,6 +25,15 @@ pub struct RouteSettings {
     pub event_time: Option<String>,
     /// As `schema.explode`.
     pub explode: Option<String>,
+}
+
+/// What the messages of a route are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Messages {
+    /// Protobuf messages with this full name.
+    Protobuf(String),
+    /// JSON documents with these columns.
+    Json(String),
 }
 
 impl Routes {
@@ -36,8 +45,7 @@ impl Routes {
 
 impl Value for Routes {
     const KIND: &'static str = "array of tables";
-    const EXPECTED: &'static str =
-        "[[schema.route]] tables with subject, message and prefix, and perhaps partition_by, event_time and explode";
+    const EXPECTED: &'static str = "[[schema.route]] tables with subject, message or columns, and prefix, and perhaps partition_by, event_time and explode";
 
     fn from_raw(raw: &Raw) -> Option<Self> {
         let Raw::List(items) = raw else { return None };
@@ -52,7 +60,7 @@ impl Value for Routes {
 
 impl RouteSettings {
     fn from_entries(entries: &BTreeMap<String, Raw>) -> Option<Self> {
-        const KEYS: [&str; 6] = ["subject", "message", "prefix", "partition_by", "event_time", "explode"];
+        const KEYS: [&str; 7] = ["subject", "message", "columns", "prefix", "partition_by", "event_time", "explode"];
         if entries.keys().any(|key| !KEYS.contains(&key.as_str())) {
             return None;
         }
@@ -60,7 +68,11 @@ impl RouteSettings {
         let optional = |key: &str| entries.get(key).map_or(Some(None), |raw| String::from_raw(raw).map(Some));
         Some(Self {
             subject: text("subject").filter(|subject| is_subject(subject))?,
-            message: text("message")?,
+            messages: match (optional("message")?, optional("columns")?) {
+                (Some(name), None) => Messages::Protobuf(name),
+                (None, Some(columns)) => Messages::Json(columns),
+                _ => return None,
+            },
             prefix: Prefix::from_raw(entries.get("prefix")?).filter(|prefix| !prefix.as_str().is_empty())?,
             partition_by: entries.get("partition_by").map_or(Some(None), |raw| Fields::from_raw(raw).map(Some))?,
             event_time: optional("event_time")?,
@@ -84,7 +96,8 @@ mod tests {
             [("subject", "a.>"), ("message", "a.B"), ("prefix", "/b/"), ("partition_by", "c,d"), ("event_time", "t")];
         let taken = routes(&full).unwrap();
         let [route] = taken.as_slice() else { unreachable!() };
-        assert_eq!((route.subject.as_str(), route.message.as_str(), route.prefix.as_str()), ("a.>", "a.B", "b"));
+        assert_eq!((route.subject.as_str(), route.prefix.as_str()), ("a.>", "b"));
+        assert_eq!(route.messages, Messages::Protobuf("a.B".to_owned()));
         assert_eq!(route.partition_by.as_ref().unwrap().as_slice(), ["c", "d"]);
         assert_eq!(route.event_time.as_deref(), Some("t"));
         assert!(routes(&full[..3]).is_some());
@@ -93,6 +106,9 @@ mod tests {
             entries.remove(missing);
             assert_eq!(routes(&entries), None, "{entries:?}");
         }
+        let json = [full[0], ("columns", "a: int64"), full[2]];
+        assert_eq!(routes(&json).unwrap().as_slice()[0].messages, Messages::Json("a: int64".to_owned()));
+        assert_eq!(routes(&[&full[..3], &json[1..2]].concat()), None, "both");
         assert_eq!(routes(&[&full[..3], &[("prefixx", "b")]].concat()), None, "an unknown key");
         assert_eq!(routes(&[&[("subject", "a..b")], &full[1..3]].concat()), None, "no subject");
         assert_eq!(routes(&[&full[..2], &[("prefix", "")]].concat()), None, "all files");

@@ -9,7 +9,7 @@ use warehouse_sink_proto::{COLUMNS, PartitionTime};
 use super::keys::{Nats, Schema, Settings};
 use super::nearest::column_hint;
 use super::problem::Problem;
-use super::routes::{RouteSettings, Routes};
+use super::routes::{Messages, RouteSettings, Routes};
 use super::schema_types::{Format, UnknownFields};
 use super::types::{Ack, Prefix};
 
@@ -152,6 +152,7 @@ fn schema(schema: &Schema, broken: &mut Vec<String>) {
         ("proto_files", schema.proto_files.is_some()),
         ("include", schema.include.is_some()),
         ("message", schema.message.is_some()),
+        ("columns", schema.columns.is_some()),
         ("route", schema.route.is_some()),
         ("explode", schema.explode.is_some()),
         ("partition_by", schema.partition_by.is_some()),
@@ -166,32 +167,56 @@ fn schema(schema: &Schema, broken: &mut Vec<String>) {
         if !names.is_empty() {
             let names = names.join(" and ");
             broken.push(format!(
-                "{names} is for messages of your own: set schema.format to \"protobuf\", or leave it out"
+                "{names} is for messages of your own: set schema.format to \"protobuf\" or \"json\", or leave it out"
             ));
         }
         if schema.partition_time != PartitionTime::Hour {
             broken.push(
-                "schema.partition_time is for messages of your own: set schema.format to \"protobuf\"".to_owned(),
+                "schema.partition_time is for messages of your own: set schema.format to \"protobuf\" or \"json\""
+                    .to_owned(),
             );
         }
         return;
     }
-    if schema.message.is_some() == schema.route.is_some() {
-        broken.push(
-            "schema.format is \"protobuf\", so either schema.message or [[schema.route]] names the messages: set one of \
-             them"
-                .to_owned(),
-        );
+    let (message, columns) = (("message", schema.message.is_some()), ("columns", schema.columns.is_some()));
+    let (format, own, other) = match schema.format {
+        Format::Json => ("json", columns, message),
+        _ => ("protobuf", message, columns),
+    };
+    if own.1 == schema.route.is_some() {
+        broken.push(format!(
+            "schema.format is \"{format}\", so either schema.{} or [[schema.route]] says what the messages are: set one of them",
+            own.0
+        ));
     }
-    if schema.descriptor_set.is_some() == schema.proto_files.is_some() {
+    if other.1 {
+        broken.push(format!("schema.{} is not for schema.format \"{format}\": leave it out", other.0));
+    }
+    descriptors(schema, broken);
+    if schema.explode.is_some() && schema.route.is_some() {
+        broken.push("schema.explode is for one type of messages: set it in [[schema.route]]".to_owned());
+    }
+}
+
+/// Where there are protobuf messages, they are described.
+fn descriptors(schema: &Schema, broken: &mut Vec<String>) {
+    let (set, files) = (schema.descriptor_set.is_some(), schema.proto_files.is_some());
+    if !schema.has_protobuf() {
+        if set || files || schema.include.is_some() {
+            broken.push(
+                "schema.descriptor_set, schema.proto_files and schema.include are for protobuf, and no messages are protobuf: leave \
+                 them out"
+                    .to_owned(),
+            );
+        }
+        return;
+    }
+    if set == files {
         broken.push(
             "a protobuf schema is either schema.descriptor_set or schema.proto_files: set one of them".to_owned(),
         );
     }
-    if schema.explode.is_some() && schema.route.is_some() {
-        broken.push("schema.explode is for one type of messages: set it in [[schema.route]]".to_owned());
-    }
-    if schema.include.is_some() && schema.proto_files.is_none() {
+    if schema.include.is_some() && !files {
         broken.push("schema.include is where schema.proto_files are searched: set both or neither".to_owned());
     }
 }
@@ -261,16 +286,16 @@ fn dead_letter(settings: &Settings, broken: &mut Vec<String>) {
 /// Readers take every file under a prefix for rows of its table. Two routes may go into one.
 fn routes(settings: &Settings, broken: &mut Vec<String>) {
     let routes = settings.schema.route.as_ref().map_or(&[][..], Routes::as_slice);
-    let mut taken: Vec<(String, Prefix, &str)> = Vec::new();
+    let mut taken: Vec<(String, Prefix, Option<&Messages>)> = Vec::new();
     if settings.dead_letter.enabled {
-        taken.push(("dead_letter.prefix".to_owned(), settings.dead_letter_prefix(), ""));
+        taken.push(("dead_letter.prefix".to_owned(), settings.dead_letter_prefix(), None));
     }
-    for RouteSettings { subject, message, prefix, .. } in routes {
+    for RouteSettings { subject, messages, prefix, .. } in routes {
         let name = format!("the prefix of the route of {subject}");
-        let clashes = |other: &Prefix, of: &str| {
-            (prefix.contains(other) || other.contains(prefix)) && (prefix != other || message != of)
+        let clashes = |other: &Prefix, of: Option<&Messages>| {
+            (prefix.contains(other) || other.contains(prefix)) && (prefix != other || Some(messages) != of)
         };
-        if let Some((other, there, _)) = taken.iter().find(|(_, other, of)| clashes(other, of)) {
+        if let Some((other, there, _)) = taken.iter().find(|(_, other, of)| clashes(other, *of)) {
             broken.push(format!(
                 "{name} ({:?}) and {other} ({:?}) must lie apart, or readers would take the rows of one for those of the other: \
                  change one of them",
@@ -278,6 +303,6 @@ fn routes(settings: &Settings, broken: &mut Vec<String>) {
                 there.as_str(),
             ));
         }
-        taken.push((name, prefix.clone(), message));
+        taken.push((name, prefix.clone(), Some(messages)));
     }
 }

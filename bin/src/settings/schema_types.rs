@@ -11,18 +11,21 @@ use super::value::{Raw, Value};
 pub enum Format {
     /// The events that are built in.
     CausalityV1,
-    /// Messages of a type of one's own.
+    /// Protobuf messages of a type of one's own.
     Protobuf,
+    /// JSON documents with declared columns.
+    Json,
 }
 
 impl Value for Format {
     const KIND: &'static str = "format";
-    const EXPECTED: &'static str = "causality.v1 or protobuf";
+    const EXPECTED: &'static str = "causality.v1, protobuf or json";
 
     fn from_raw(raw: &Raw) -> Option<Self> {
         match raw.text()?.trim() {
             "causality.v1" => Some(Self::CausalityV1),
             "protobuf" => Some(Self::Protobuf),
+            "json" => Some(Self::Json),
             _ => None,
         }
     }
@@ -67,7 +70,9 @@ impl Value for Fields {
     fn from_raw(raw: &Raw) -> Option<Self> {
         let fields: Vec<String> = raw.items()?.into_iter().map(|field| field.trim().to_owned()).collect();
         let odd = |c: char| c.is_whitespace() || c.is_control() || c == '/';
-        let usable = |field: &String| !field.is_empty() && !field.contains(odd);
+        // What stands in quotes is the key of a JSON document, which may be any text.
+        let is_quoted = |field: &str| field.contains(['"', '\'']) && !field.contains(char::is_control);
+        let usable = |field: &String| is_quoted(field) || (!field.is_empty() && !field.contains(odd));
         fields.iter().all(usable).then_some(Fields(fields))
     }
 }
@@ -158,6 +163,7 @@ mod tests {
     fn words_stand_for_what_they_say() {
         assert_eq!(plain("causality.v1"), Some(Format::CausalityV1));
         assert_eq!(plain("protobuf"), Some(Format::Protobuf));
+        assert_eq!(plain("json"), Some(Format::Json));
         assert_eq!(plain::<Format>("avro"), None);
         let times = ["hour", "day", "month", "none", "year"].map(plain);
         let expected = [PartitionTime::Hour, PartitionTime::Day, PartitionTime::Month, PartitionTime::None].map(Some);
@@ -177,6 +183,7 @@ mod tests {
         for wrong in ["", "a,,b", "a b", "a:"] {
             assert_eq!(plain::<Headers>(wrong), None, "{wrong:?}");
         }
+        assert_eq!(plain::<Fields>("\"a b\".c").unwrap().as_slice(), ["\"a b\".c"]);
         for wrong in ["", "a,,b", "a b", "a/b"] {
             assert_eq!(plain::<Fields>(wrong), None, "{wrong:?}");
         }

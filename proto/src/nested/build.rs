@@ -7,7 +7,7 @@ use super::shape::{Column, Elements, FieldOf, Shape, Source};
 use crate::protobuf::{Cardinality, Field, Kind, MessageId, MessageTable, SchemaError, Tables, WellKnown};
 
 /// The most columns that a file may have. Each takes memory while it is written, whether it has values or not.
-const MAX_COLUMNS: usize = 10_000;
+pub(crate) const MAX_COLUMNS: usize = 10_000;
 
 /// Makes the columns of message types.
 #[derive(Debug)]

@@ -1,10 +1,10 @@
 //! Growing lists and maps. Their elements are read where they are in the body.
 
 use arrow::array::{ListArray, MapArray, StructArray};
-use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::FieldRef;
 use arrow::error::ArrowError;
 
+use super::ends::Ends;
 use super::filled;
 use super::grower::{Grower, Growing};
 use super::shape::{Elements, FieldOf, Texts, element_field, entries_field};
@@ -169,41 +169,5 @@ impl MapGrower {
 impl FieldOf {
     pub(super) fn field(self, tables: &Tables) -> &Field {
         &tables.message(self.message).fields[self.index]
-    }
-}
-
-/// Where each of many lists ends in the array of all their elements.
-#[derive(Debug)]
-struct Ends {
-    offsets: Vec<i32>,
-}
-
-impl Default for Ends {
-    fn default() -> Self {
-        Self { offsets: vec![0] }
-    }
-}
-
-impl Ends {
-    /// A body has fewer bytes than 2^31, each element takes one at least, and a batch is bounded by its bodies' bytes.
-    fn push(&mut self, count: usize) {
-        let last = self.offsets.last().copied().unwrap_or(0);
-        self.offsets.push(last.saturating_add(i32::try_from(count).unwrap_or(i32::MAX)));
-    }
-
-    fn finish(self) -> OffsetBuffer<i32> {
-        OffsetBuffer::new(ScalarBuffer::from(self.offsets))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lists_end_where_the_next_begins() {
-        let mut ends = Ends::default();
-        [2, 0, 3].into_iter().for_each(|count| ends.push(count));
-        assert_eq!(&ends.finish()[..], &[0, 2, 2, 5]);
     }
 }

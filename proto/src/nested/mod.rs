@@ -12,13 +12,15 @@
 mod build;
 mod check;
 mod dictionary;
+mod ends;
 mod grower;
 mod list;
 mod shape;
 mod structs;
 
-pub(crate) use build::Builder;
+pub(crate) use build::{Builder, MAX_COLUMNS};
 pub(crate) use check::{Check, Misfit, Unfit};
+pub(crate) use ends::Ends;
 pub(crate) use grower::{CELL_BYTES, Growing};
 pub(crate) use shape::{Column, Shape, Source, Texts};
 pub(crate) use structs::StructGrower;

@@ -22,7 +22,7 @@ pub use error::WireError;
 pub use table::SchemaError;
 pub use transcoder::Transcoder;
 
-pub(crate) use json::JsonWriter;
+pub(crate) use json::{JsonWriter, push_text};
 pub(crate) use reader::Reader;
 pub(crate) use record::scalar;
 pub(crate) use record::{Record, Shelf, Value};

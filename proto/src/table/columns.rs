@@ -7,12 +7,17 @@ use arrow::array::{
 };
 use arrow::error::ArrowError;
 
-use super::path::push_folder_value;
-use super::{Inner, PartitionColumn, Table};
+use super::json::Json;
+use super::layout::Layout;
+use super::protobuf::Protobuf;
+use super::value::Values;
+use super::{Format, PartitionColumn, Table, json as json_rows, protobuf};
 use crate::columns::{PushError, TextBudget};
+use crate::json::{self, Cell, Document, Row};
 use crate::nested::{CELL_BYTES, Growing, StructGrower, Texts};
 use crate::partition::EventHour;
-use crate::protobuf::{Kind, Record, Shelf, Tables, Value, push_unknown};
+use crate::poison::Poison;
+use crate::protobuf::{Record, Shelf, push_unknown};
 
 /// A batch is full with so many values, which is about 8 MiB of them.
 const FULL: usize = 1 << 20;
@@ -21,22 +26,33 @@ const FULL: usize = 1 << 20;
 #[derive(Debug)]
 pub struct TableColumns {
     table: Table,
-    /// The memory of one row, used for each.
-    shelf: Shelf,
+    message: Message,
     /// For one text.
     scratch: String,
-    message: StructGrower,
     partition: Vec<PartitionGrower>,
     sequence: Int64Builder,
     published_at: TimestampMicrosecondBuilder,
     row_index: Option<Int32Builder>,
     notes: Vec<StringBuilder>,
     /// Where it is kept: what the schema does not know.
-    unknown: Option<(BinaryBuilder, Vec<u8>)>,
+    unknown: Option<Unknown>,
     budget: TextBudget,
     /// What a row takes at least.
     width: usize,
     cells: usize,
+}
+
+/// The columns of the message, and the memory of one, used for each.
+#[derive(Debug)]
+enum Message {
+    Protobuf(Shelf, StructGrower),
+    Json(Document, json::StructGrower),
+}
+
+#[derive(Debug)]
+enum Unknown {
+    Protobuf(BinaryBuilder, Vec<u8>),
+    Json(StringBuilder, String),
 }
 
 #[derive(Debug)]
@@ -50,22 +66,36 @@ impl TableColumns {
     #[must_use]
     pub fn new(table: &Table, capacity: usize) -> Self {
         let inner = &*table.0;
-        let width = inner.columns.iter().map(|column| column.shape.leaves()).sum::<usize>() + 2;
+        let leaves = match &inner.format {
+            Format::Protobuf(messages) => messages.columns.iter().map(|column| column.shape.leaves()).sum(),
+            Format::Json(documents) => documents.columns.leaves(),
+        };
+        let width = leaves + 2;
         let capacity = capacity.min(FULL / width);
         let partition = inner.partition_columns.iter().map(|column| match column {
             PartitionColumn::Field(index) => PartitionGrower::Text(*index, StringBuilder::with_capacity(capacity, 0)),
             PartitionColumn::Time(index) => PartitionGrower::Time(*index, Int32Builder::with_capacity(capacity)),
         });
         Self {
-            message: StructGrower::new(&inner.tables, inner.message, &inner.columns, capacity),
+            message: match &inner.format {
+                Format::Protobuf(Protobuf { tables, message, columns, .. }) => {
+                    Message::Protobuf(Shelf::default(), StructGrower::new(tables, *message, columns, capacity))
+                }
+                Format::Json(documents) => {
+                    let keep = |index| documents.in_file(index);
+                    Message::Json(Document::default(), json::StructGrower::new(&documents.columns, keep, capacity))
+                }
+            },
             partition: partition.collect(),
             sequence: Int64Builder::with_capacity(capacity),
             published_at: TimestampMicrosecondBuilder::with_capacity(capacity).with_timezone("UTC"),
             row_index: table.explodes().then(|| Int32Builder::with_capacity(capacity)),
             notes: inner.notes.iter().map(|_| StringBuilder::with_capacity(capacity, 0)).collect(),
-            unknown: inner.keep_unknown_fields.then(|| (BinaryBuilder::with_capacity(capacity, 0), Vec::new())),
+            unknown: inner.keep_unknown_fields.then(|| match &inner.format {
+                Format::Protobuf(_) => Unknown::Protobuf(BinaryBuilder::with_capacity(capacity, 0), Vec::new()),
+                Format::Json(_) => Unknown::Json(StringBuilder::with_capacity(capacity, 0), String::new()),
+            }),
             table: table.clone(),
-            shelf: Shelf::default(),
             scratch: String::new(),
             budget: TextBudget::default(),
             width,
@@ -106,10 +136,10 @@ impl TableColumns {
     ) -> Result<(), PushError> {
         let noted: usize = notes.iter().flatten().map(|note| note.len()).sum();
         self.budget.take(body.len().saturating_add(noted))?;
-        let mut record = self.shelf.take();
-        let pushed = self.push_record(&mut record, body, stream_sequence, published_at_ns);
-        self.shelf.put(record);
-        pushed?;
+        self.push_message(body, published_at_ns)?;
+        // Beyond 2^63 it turns negative, and stays as unique as it was, which is what readers need it for.
+        self.sequence.append_value(stream_sequence.cast_signed());
+        self.published_at.append_value(published_at_ns.div_euclid(1000));
         if let Some(column) = &mut self.row_index {
             column.append_value(index.cast_signed());
         }
@@ -119,33 +149,27 @@ impl TableColumns {
         Ok(())
     }
 
-    fn push_record<'a>(
-        &mut self,
-        record: &mut Record<'a>,
-        body: &'a [u8],
-        stream_sequence: u64,
-        published_at_ns: i64,
-    ) -> Result<(), PushError> {
-        self.table.read(record, body)?;
-        let inner = &*self.table.0;
-        let hour = inner.layout.hour(&inner.tables, inner.message, record, published_at_ns)?;
-        let mut growing = Growing { tables: &inner.tables, text: &mut self.scratch, cells: &mut self.cells };
-        let appended = self.message.append(&mut growing, record, Some(0));
-        appended.map_err(|source| self.table.not_a_message(source))?;
-        for column in &mut self.partition {
-            column.append(inner, &mut self.scratch, record, hour);
-        }
-        if let Some((column, bytes)) = &mut self.unknown {
-            bytes.clear();
-            if record.unknown() > 0 {
-                let copied = push_unknown(&inner.tables, inner.message, body, bytes);
-                copied.map_err(|source| self.table.not_a_message(source))?;
+    fn push_message(&mut self, body: &[u8], published_at_ns: i64) -> Result<(), PushError> {
+        let table = &*self.table.0;
+        let mut beside = Beside {
+            layout: &table.layout,
+            partition: &mut self.partition,
+            scratch: &mut self.scratch,
+            cells: &mut self.cells,
+            published_at_ns,
+        };
+        match (&table.format, &mut self.message) {
+            (Format::Protobuf(messages), Message::Protobuf(shelf, columns)) => {
+                let mut record = shelf.take();
+                let pushed = beside.push_record(messages, &mut record, columns, &mut self.unknown, body);
+                shelf.put(record);
+                pushed?;
             }
-            column.append_option((!bytes.is_empty()).then_some(&*bytes));
+            (Format::Json(documents), Message::Json(document, columns)) => {
+                beside.push_document(documents, document, columns, &mut self.unknown, body)?;
+            }
+            _ => {}
         }
-        // Beyond 2^63 it turns negative, and stays as unique as it was, which is what readers need it for.
-        self.sequence.append_value(stream_sequence.cast_signed());
-        self.published_at.append_value(published_at_ns.div_euclid(1000));
         self.cells += self.width + body.len() / CELL_BYTES;
         Ok(())
     }
@@ -157,27 +181,93 @@ impl TableColumns {
     ///
     /// When the columns do not make a batch, which would be a mistake in the shapes.
     pub fn finish(mut self) -> Result<RecordBatch, ArrowError> {
-        let mut columns = self.message.finish_columns()?;
+        let mut columns = match self.message {
+            Message::Protobuf(_, columns) => columns.finish_columns()?,
+            Message::Json(_, columns) => columns.finish_columns()?,
+        };
         columns.extend(self.partition.into_iter().map(PartitionGrower::finish));
         columns.push(Arc::new(self.sequence.finish()));
         columns.push(Arc::new(self.published_at.finish()));
         columns.extend(self.row_index.map(|mut index| Arc::new(index.finish()) as ArrayRef));
         columns.extend(self.notes.into_iter().map(|mut notes| Arc::new(notes.finish()) as ArrayRef));
-        if let Some((mut unknown, _)) = self.unknown {
-            columns.push(Arc::new(unknown.finish()));
-        }
+        columns.extend(self.unknown.map(|unknown| match unknown {
+            Unknown::Protobuf(mut column, _) => Arc::new(column.finish()) as ArrayRef,
+            Unknown::Json(mut column, _) => Arc::new(column.finish()),
+        }));
         RecordBatch::try_new(self.table.schema_of(Texts::Dictionary), columns)
     }
 }
 
-impl PartitionGrower {
-    fn append(&mut self, table: &Inner, scratch: &mut String, record: &Record<'_>, hour: EventHour) {
-        match self {
-            Self::Text(index, builder) => {
-                let field = &table.layout.fields[*index];
-                let value = field.path.value(&table.tables, table.message, record);
-                append_text(builder, scratch, &table.tables, field.kind, value);
+/// What grows beside the columns of the message, whatever its format.
+struct Beside<'c> {
+    layout: &'c Layout,
+    partition: &'c mut [PartitionGrower],
+    scratch: &'c mut String,
+    cells: &'c mut usize,
+    published_at_ns: i64,
+}
+
+impl Beside<'_> {
+    fn push_record<'a>(
+        &mut self,
+        messages: &Protobuf,
+        record: &mut Record<'a>,
+        columns: &mut StructGrower,
+        unknown: &mut Option<Unknown>,
+        body: &'a [u8],
+    ) -> Result<(), PushError> {
+        messages.read(record, body)?;
+        let hour = self.layout.hour(&protobuf::Read { of: messages, record }, self.published_at_ns)?;
+        let mut growing = Growing { tables: &messages.tables, text: self.scratch, cells: self.cells };
+        let appended = columns.append(&mut growing, record, Some(0));
+        appended.map_err(|source| messages.not_a_message(source))?;
+        self.push_folders(&protobuf::Read { of: messages, record }, hour);
+        if let Some(Unknown::Protobuf(column, bytes)) = unknown {
+            bytes.clear();
+            if record.unknown() > 0 {
+                let copied = push_unknown(&messages.tables, messages.message, body, bytes);
+                copied.map_err(|source| messages.not_a_message(source))?;
             }
+            column.append_option((!bytes.is_empty()).then_some(&*bytes));
+        }
+        Ok(())
+    }
+
+    fn push_document(
+        &mut self,
+        documents: &Json,
+        document: &mut Document,
+        columns: &mut json::StructGrower,
+        unknown: &mut Option<Unknown>,
+        body: &[u8],
+    ) -> Result<(), PushError> {
+        let body = documents.read(document, body).map_err(Poison::from)?;
+        let row = Row { document, body };
+        let values = json_rows::Read { of: documents, row };
+        let hour = self.layout.hour(&values, self.published_at_ns)?;
+        if let Some(Unknown::Json(column, text)) = unknown {
+            text.clear();
+            if row.document.unknown() > 0 {
+                let copied = json::push_unknown(&documents.columns, documents.part(), body, text);
+                copied.map_err(Poison::from)?;
+            }
+            column.append_option((!text.is_empty()).then_some(&*text));
+        }
+        columns.append(row, Cell::Struct(0), self.cells);
+        self.push_folders(&values, hour);
+        document.shrink();
+        Ok(())
+    }
+
+    fn push_folders(&mut self, values: &impl Values, hour: EventHour) {
+        self.partition.iter_mut().for_each(|column| column.append(values, self.scratch, hour));
+    }
+}
+
+impl PartitionGrower {
+    fn append(&mut self, values: &impl Values, scratch: &mut String, hour: EventHour) {
+        match self {
+            Self::Text(index, builder) => builder.append_option(values.folder(*index).text(scratch)),
             Self::Time(index, builder) => builder.append_value(match index {
                 0 => i32::from(hour.year()),
                 1 => hour.month().into(),
@@ -191,19 +281,6 @@ impl PartitionGrower {
         match self {
             Self::Text(_, mut builder) => Arc::new(builder.finish()),
             Self::Time(_, mut builder) => Arc::new(builder.finish()),
-        }
-    }
-}
-
-/// Appends what a reader of the path would see: an empty text is null there.
-fn append_text(builder: &mut StringBuilder, scratch: &mut String, tables: &Tables, kind: Kind, value: Value<'_>) {
-    match value {
-        Value::Text("") | Value::Absent => builder.append_null(),
-        Value::Text(text) => builder.append_value(text),
-        _ => {
-            scratch.clear();
-            push_folder_value(scratch, tables, kind, value);
-            builder.append_value(&scratch);
         }
     }
 }

@@ -3,10 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::Table;
+use super::layout::Layout;
+use super::value::Values;
+use super::{Format, Inner, Table, json, protobuf};
+use crate::json::{Document, Row};
 use crate::partition::Partition;
 use crate::poison::Poison;
-use crate::protobuf::{Record, Shelf};
+use crate::protobuf::Shelf;
 
 /// How many folders a decoder remembers: more than are open at a time, and at most 2.5 MiB of text.
 const MAX_INTERNED: usize = 4096;
@@ -17,8 +20,10 @@ pub struct TableDecoder {
     table: Table,
     /// Which of several tables it is.
     number: u16,
-    /// The memory of one message, used for each.
+    /// The memory of one protobuf message, used for each.
     shelf: Shelf,
+    /// The memory of one JSON document, used for each.
+    document: Document,
     folder: String,
     unknown_fields: u64,
     /// Looked up, never iterated, so its order shows nowhere.
@@ -39,6 +44,7 @@ impl TableDecoder {
             table: table.clone(),
             number,
             shelf: Shelf::default(),
+            document: Document::default(),
             folder: String::new(),
             unknown_fields: 0,
             folders: HashSet::new(),
@@ -54,10 +60,8 @@ impl TableDecoder {
     ///
     /// The reason why the message is [`Poison`].
     pub fn decode(&mut self, body: &[u8], published_at_ns: i64) -> Result<Partition, Poison> {
-        let mut record = self.shelf.take();
-        let found = self.find_folder(&mut record, body, published_at_ns);
-        self.unknown_fields = record.unknown();
-        self.shelf.put(record);
+        self.unknown_fields = 0;
+        let found = self.find_folder(body, published_at_ns);
         found.map(|()| Partition::from_folder(self.number, self.intern()))
     }
 
@@ -67,12 +71,31 @@ impl TableDecoder {
         self.unknown_fields
     }
 
-    fn find_folder<'a>(&mut self, record: &mut Record<'a>, body: &'a [u8], published_at_ns: i64) -> Result<(), Poison> {
-        self.table.read(record, body)?;
-        let table = &*self.table.0;
-        let hour = table.layout.hour(&table.tables, table.message, record, published_at_ns)?;
-        self.folder.clear();
-        table.layout.push_folder(&mut self.folder, &table.tables, table.message, record, hour)
+    fn find_folder(&mut self, body: &[u8], published_at_ns: i64) -> Result<(), Poison> {
+        let Inner { format, layout, .. } = &*self.table.0;
+        let folder = &mut self.folder;
+        folder.clear();
+        match format {
+            Format::Protobuf(messages) => {
+                let mut record = self.shelf.take();
+                let found = messages.read(&mut record, body).and_then(|()| {
+                    let values = protobuf::Read { of: messages, record: &record };
+                    push_folder(layout, folder, &values, published_at_ns)
+                });
+                self.unknown_fields = record.unknown();
+                self.shelf.put(record);
+                found
+            }
+            Format::Json(documents) => {
+                let found = documents.read(&mut self.document, body).map_err(Poison::from).and_then(|body| {
+                    let values = json::Read { of: documents, row: Row { document: &self.document, body } };
+                    push_folder(layout, folder, &values, published_at_ns)
+                });
+                self.unknown_fields = self.document.unknown();
+                self.document.shrink();
+                found
+            }
+        }
     }
 
     /// One shared copy of each folder, however many rows are in it.
@@ -88,4 +111,9 @@ impl TableDecoder {
         self.folders.insert(Arc::clone(&new));
         new
     }
+}
+
+fn push_folder(layout: &Layout, folder: &mut String, values: &impl Values, published_at_ns: i64) -> Result<(), Poison> {
+    let hour = layout.hour(values, published_at_ns)?;
+    layout.push_folder(folder, values, hour)
 }

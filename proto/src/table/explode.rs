@@ -3,7 +3,8 @@
 //! A row is a message of its own: all that stands around the elements, and one of them. Messages can be put together like that by
 //! their bytes alone. So whatever reads rows need not know that there was a batch.
 
-use super::Table;
+use super::protobuf::Protobuf;
+use super::{Format, Table, json};
 use crate::poison::Poison;
 use crate::protobuf::{Cardinality, Kind, MessageId, Reader, SchemaError, Shelf, Tables, WireError};
 
@@ -63,7 +64,10 @@ impl Table {
     /// Whether a message is a batch of rows.
     #[must_use]
     pub fn explodes(&self) -> bool {
-        self.0.exploded.is_some()
+        match &self.0.format {
+            Format::Protobuf(messages) => messages.exploded.is_some(),
+            Format::Json(documents) => documents.explodes(),
+        }
     }
 
     /// The rows of a message that is a batch, each a message of its own with one element; none where it has no elements. What is
@@ -73,15 +77,34 @@ impl Table {
     ///
     /// [`Poison`], the whole of it: what stands around the elements can't be read, or there are too many.
     pub fn explode(&self, body: &[u8]) -> Result<Vec<Box<[u8]>>, Poison> {
-        let Some(exploded) = self.0.exploded else { return Ok(vec![body.into()]) };
-        let (around, elements) = exploded.cut(body).map_err(|source| self.not_a_message(source))?;
-        let mut shelf = Shelf::default();
-        let read = shelf.take().read(&self.0.tables, self.0.message, &around);
-        read.map_err(|source| self.not_a_message(source))?;
-        let bytes = around.len().saturating_mul(elements.len()).saturating_add(body.len());
-        if elements.len() > MAX_ROWS || bytes > MAX_BYTES {
-            return Err(Poison::TooManyRows { rows: elements.len(), bytes, max_rows: MAX_ROWS, max_bytes: MAX_BYTES });
+        match &self.0.format {
+            Format::Protobuf(messages) => match messages.exploded {
+                Some(exploded) => rows_of_message(messages, exploded, body),
+                None => Ok(vec![body.into()]),
+            },
+            Format::Json(documents) if documents.explodes() => {
+                let (around, elements) = documents.cut(body)?;
+                check_size(around.len(), elements.len(), body)?;
+                Ok(elements.into_iter().map(|element| json::row(&around, element)).collect())
+            }
+            Format::Json(_) => Ok(vec![body.into()]),
         }
-        Ok(elements.into_iter().map(|element| [&around, element].concat().into()).collect())
     }
+}
+
+fn rows_of_message(messages: &Protobuf, exploded: Exploded, body: &[u8]) -> Result<Vec<Box<[u8]>>, Poison> {
+    let (around, elements) = exploded.cut(body).map_err(|source| messages.not_a_message(source))?;
+    let mut shelf = Shelf::default();
+    let read = shelf.take().read(&messages.tables, messages.message, &around);
+    read.map_err(|source| messages.not_a_message(source))?;
+    check_size(around.len(), elements.len(), body)?;
+    Ok(elements.into_iter().map(|element| [&around, element].concat().into()).collect())
+}
+
+fn check_size(around: usize, rows: usize, body: &[u8]) -> Result<(), Poison> {
+    let bytes = around.saturating_mul(rows).saturating_add(body.len());
+    if rows > MAX_ROWS || bytes > MAX_BYTES {
+        return Err(Poison::TooManyRows { rows, bytes, max_rows: MAX_ROWS, max_bytes: MAX_BYTES });
+    }
+    Ok(())
 }

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use super::options::{EventTime, TableOptions, TimeUnit};
-use super::path::{FieldPath, Target, names_a_folder, push_folder_value};
+use super::value::Values;
 use crate::partition::{EventHour, PartitionTime};
 use crate::poison::Poison;
-use crate::protobuf::{Kind, MessageId, Record, SchemaError, Tables, Value};
+use crate::protobuf::SchemaError;
 
 /// The longest name of a folder, in bytes, on the usual file systems.
 const MAX_NAME: usize = 255;
@@ -18,42 +18,38 @@ const MAX_FOLDER: usize = 640;
 #[derive(Debug)]
 pub(super) struct Layout {
     pub fields: Box<[FolderField]>,
-    time: Time,
+    /// The field that is the event's time, if one is.
+    time: Option<Box<str>>,
     pub down_to: PartitionTime,
 }
 
 /// A field that makes a folder.
 #[derive(Debug)]
 pub(super) struct FolderField {
-    /// The folder's name before the `=`: the path, with underscores for its dots.
+    /// The folder's name before the `=`.
     pub name: Box<str>,
-    pub path: FieldPath,
-    pub kind: Kind,
-}
-
-#[derive(Debug)]
-enum Time {
-    Published,
-    Stamp(FieldPath),
-    Number(FieldPath, Kind, TimeUnit),
+    /// The field, as the settings name it.
+    pub field: Box<str>,
+    /// Whether it is a field of the message itself.
+    pub is_top_level: bool,
+    /// Whether the message itself has a column of the folder's name with the same values.
+    pub is_column: bool,
 }
 
 impl Layout {
-    pub fn new(tables: &Tables, root: MessageId, options: &TableOptions) -> Result<Self, SchemaError> {
+    pub fn new(fields: Vec<FolderField>, options: &TableOptions) -> Result<Self, SchemaError> {
         let mut names: HashSet<String> = time_names(options.partition_time).iter().map(ToString::to_string).collect();
-        let mut fields = Vec::with_capacity(options.partition_by.len());
-        for text in &options.partition_by {
-            let refuse = |reason| SchemaError::Partition { field: text.clone(), reason };
-            let path = FieldPath::find(tables, root, text)?;
-            let kind = path.kind().filter(|kind| names_a_folder(*kind));
-            let kind = kind.ok_or_else(|| refuse("only texts, whole numbers, booleans and enums make folders"))?;
-            let name = text.replace('.', "_");
+        for FolderField { name, field, .. } in &fields {
             if !names.insert(name.to_lowercase()) {
-                return Err(refuse("two folders would have the same name"));
+                let reason = "two folders would have the same name";
+                return Err(SchemaError::Partition { field: field.to_string(), reason });
             }
-            fields.push(FolderField { name: name.into(), path, kind });
         }
-        Ok(Self { fields: fields.into(), time: Time::new(tables, root, options)?, down_to: options.partition_time })
+        let time = match &options.event_time {
+            EventTime::Published => None,
+            EventTime::Field { field, .. } => Some(field.as_str().into()),
+        };
+        Ok(Self { fields: fields.into(), time, down_to: options.partition_time })
     }
 
     /// The names of the columns that are in the path.
@@ -61,50 +57,30 @@ impl Layout {
         self.fields.iter().map(|field| &*field.name).chain(time_names(self.down_to).iter().copied())
     }
 
+    /// The names that no column of the message may have: those of folders that it is not itself, and of added columns.
+    pub fn reserved<'n>(&'n self, added: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
+        let own = |name: &&str| self.fields.iter().any(|field| &*field.name == *name && field.is_column);
+        self.names().filter(|name| !own(name)).chain(added).collect()
+    }
+
     /// The hour of the event.
-    pub fn hour(
-        &self,
-        tables: &Tables,
-        root: MessageId,
-        record: &Record<'_>,
-        published_at_ns: i64,
-    ) -> Result<EventHour, Poison> {
+    pub fn hour(&self, values: &impl Values, published_at_ns: i64) -> Result<EventHour, Poison> {
         let (millis, field) = match &self.time {
-            Time::Published => (TimeUnit::Nanos.millis(published_at_ns), "the time of publishing"),
-            Time::Stamp(path) => {
-                let seconds = match (path.target, path.value(tables, root, record).message()) {
-                    (Target::Timestamp(at), Some(base)) => at.timestamp_micros(record, base),
-                    _ => None,
-                };
-                (seconds.and_then(|micros| TimeUnit::Micros.millis(micros)), &*path.text)
-            }
-            Time::Number(path, kind, unit) => {
-                let number = match path.value(tables, root, record) {
-                    Value::Number(number) => whole(*kind, number),
-                    _ => None,
-                };
-                (number.and_then(|number| unit.millis(number)), &*path.text)
-            }
+            None => (TimeUnit::Nanos.millis(published_at_ns), "the time of publishing"),
+            Some(field) => (values.millis(), &**field),
         };
         let hour = millis.and_then(|millis| EventHour::from_timestamp_ms(millis).ok());
         hour.ok_or_else(|| Poison::NoTime { field: field.into() })
     }
 
     /// Appends the row's folder.
-    pub fn push_folder(
-        &self,
-        folder: &mut String,
-        tables: &Tables,
-        root: MessageId,
-        record: &Record<'_>,
-        hour: EventHour,
-    ) -> Result<(), Poison> {
-        for field in &self.fields {
+    pub fn push_folder(&self, folder: &mut String, values: &impl Values, hour: EventHour) -> Result<(), Poison> {
+        for (index, field) in self.fields.iter().enumerate() {
             let start = folder.len();
             folder.push_str(&field.name);
             folder.push('=');
-            push_folder_value(folder, tables, field.kind, field.path.value(tables, root, record));
-            check_length(&field.path.text, folder.len() - start, MAX_NAME)?;
+            values.folder(index).push_folder(folder);
+            check_length(&field.field, folder.len() - start, MAX_NAME)?;
             folder.push('/');
         }
         hour.push_path(folder, self.down_to);
@@ -118,30 +94,6 @@ fn check_length(field: &str, bytes: usize, limit: usize) -> Result<(), Poison> {
         return Err(Poison::FolderTooLong { field: field.into(), bytes, limit });
     }
     Ok(())
-}
-
-impl Time {
-    fn new(tables: &Tables, root: MessageId, options: &TableOptions) -> Result<Self, SchemaError> {
-        let EventTime::Field { field, unit } = &options.event_time else { return Ok(Self::Published) };
-        let path = FieldPath::find(tables, root, field)?;
-        match (path.target, path.kind()) {
-            (Target::Timestamp(_), _) => Ok(Self::Stamp(path)),
-            (_, Some(kind)) if is_whole(kind) => Ok(Self::Number(path, kind, *unit)),
-            _ => Err(SchemaError::EventTime { field: field.clone() }),
-        }
-    }
-}
-
-fn is_whole(kind: Kind) -> bool {
-    !matches!(kind, Kind::Bool | Kind::Enum(_)) && kind != Kind::Text && names_a_folder(kind)
-}
-
-/// The number of a time; none where it is too large for one.
-fn whole(kind: Kind, number: u64) -> Option<i64> {
-    match kind {
-        Kind::Uint64 | Kind::Fixed64 => i64::try_from(number).ok(),
-        _ => Some(number.cast_signed()),
-    }
 }
 
 /// The names of the folders of time.

@@ -1,6 +1,7 @@
 //! The columns of a file as Parquet counts them: one for each value that holds no others.
 
-use super::{Inner, PUBLISHED, PartitionColumn, ROW, SEQUENCE, UNKNOWN, time_names};
+use super::{Format, PUBLISHED, PartitionColumn, ROW, SEQUENCE, Table, UNKNOWN, time_names};
+use crate::json::{self, Type};
 use crate::nested::{Column, Shape};
 use crate::protobuf::Kind;
 
@@ -26,9 +27,19 @@ pub enum LeafKind {
     Opaque,
 }
 
-pub(super) fn of(table: &Inner) -> Vec<Leaf> {
+pub(super) fn of(of: &Table) -> Vec<Leaf> {
+    let table = &*of.0;
     let mut leaves = Vec::new();
-    columns(&mut Vec::new(), &table.columns, &mut leaves);
+    match &table.format {
+        Format::Protobuf(messages) => columns(&mut Vec::new(), &messages.columns, &mut leaves),
+        Format::Json(documents) => {
+            for (index, column) in documents.columns.columns.iter().enumerate() {
+                if documents.in_file(index) {
+                    json_column(&mut Vec::new(), column, &mut leaves);
+                }
+            }
+        }
+    }
     for column in &table.partition_columns {
         let name = match column {
             PartitionColumn::Field(index) => &*table.layout.fields[*index].name,
@@ -37,7 +48,7 @@ pub(super) fn of(table: &Inner) -> Vec<Leaf> {
         leaves.push(Leaf { path: vec![name.to_owned()], kind: LeafKind::Repeating });
     }
     leaves.extend([SEQUENCE, PUBLISHED].map(|name| Leaf { path: vec![name.to_owned()], kind: LeafKind::Rising }));
-    if table.exploded.is_some() {
+    if of.explodes() {
         leaves.push(Leaf { path: vec![ROW.to_owned()], kind: LeafKind::Number });
     }
     let notes = table.notes.iter().map(|(name, _)| name.to_string());
@@ -76,8 +87,37 @@ fn shape(path: &mut Vec<String>, of: &Shape, leaves: &mut Vec<Leaf>) {
     leaves.push(Leaf { path: path.clone(), kind });
 }
 
+fn json_column(path: &mut Vec<String>, column: &json::Column, leaves: &mut Vec<Leaf>) {
+    path.push(column.name.to_string());
+    json_type(path, &column.of, leaves);
+    path.pop();
+}
+
+fn json_type(path: &mut Vec<String>, of: &Type, leaves: &mut Vec<Leaf>) {
+    let kind = match of {
+        Type::Struct(columns) => {
+            return columns.columns.iter().for_each(|column| json_column(path, column, leaves));
+        }
+        Type::List(element) => {
+            return in_groups(path, &["list", "element"], |path| json_type(path, &element.of, leaves));
+        }
+        Type::Map(element) => {
+            in_groups(path, &["key_value", "key"], |path| json_type(path, &Type::Text, leaves));
+            return in_groups(path, &["key_value", "value"], |path| json_type(path, &element.of, leaves));
+        }
+        Type::Text => LeafKind::Repeating,
+        Type::Bytes | Type::Json => LeafKind::Opaque,
+        _ => LeafKind::Number,
+    };
+    leaves.push(Leaf { path: path.clone(), kind });
+}
+
 fn within(path: &mut Vec<String>, groups: &[&str], of: &Shape, leaves: &mut Vec<Leaf>) {
+    in_groups(path, groups, |path| shape(path, of, leaves));
+}
+
+fn in_groups(path: &mut Vec<String>, groups: &[&str], read: impl FnOnce(&mut Vec<String>)) {
     path.extend(groups.iter().map(ToString::to_string));
-    shape(path, of, leaves);
+    read(path);
     path.truncate(path.len() - groups.len());
 }

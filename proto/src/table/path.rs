@@ -1,8 +1,6 @@
 //! Finding one value by the names of fields.
 
-use std::fmt::Write as _;
-
-use crate::hive;
+use super::value::FolderValue;
 use crate::protobuf::{Cardinality, Kind, MessageId, Record, SchemaError, Seconds, Tables, Value, WellKnown};
 
 /// The way to one value in a message.
@@ -106,21 +104,20 @@ pub(super) fn names_a_folder(kind: Kind) -> bool {
     !matches!(kind, Kind::Double | Kind::Float | Kind::Bytes | Kind::Message(_) | Kind::Group(_))
 }
 
-/// Appends a value as Hive has it in a folder's name; none and an empty text are Hive's default.
-pub(super) fn push_folder_value(path: &mut String, tables: &Tables, kind: Kind, value: Value<'_>) {
+/// The value as it names a folder.
+pub(super) fn folder_value<'v>(tables: &'v Tables, kind: Kind, value: Value<'v>) -> FolderValue<'v> {
     let number = match (kind, value) {
         (_, Value::Number(number)) => number,
-        (Kind::Text, Value::Text(text)) => return hive::push_escaped(path, text),
-        _ => return hive::push_escaped(path, ""),
+        (Kind::Text, Value::Text(text)) => return FolderValue::Text(text),
+        _ => return FolderValue::None,
     };
-    // Writing to a String cannot fail.
-    let _ = match kind {
-        Kind::Bool => write!(path, "{}", number != 0),
-        Kind::Uint64 | Kind::Fixed64 | Kind::Uint32 | Kind::Fixed32 => write!(path, "{number}"),
+    match kind {
+        Kind::Bool => FolderValue::Bool(number != 0),
+        Kind::Uint64 | Kind::Fixed64 | Kind::Uint32 | Kind::Fixed32 => FolderValue::Unsigned(number),
         Kind::Enum(id) => match tables.enumeration(id).name(number as i32) {
-            Some(name) => write!(path, "{name}"),
-            None => write!(path, "{}", number as i32),
+            Some(name) => FolderValue::Text(name),
+            None => FolderValue::Signed((number as i32).into()),
         },
-        _ => write!(path, "{}", number.cast_signed()),
-    };
+        _ => FolderValue::Signed(number.cast_signed()),
+    }
 }

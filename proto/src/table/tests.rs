@@ -138,14 +138,8 @@ fn settings_that_fit_no_field_are_refused() {
         ),
         (by(&["id", "id"]), "rows can't be partitioned by id: two folders would have the same name"),
         (by(&["year"]), "rows can't be partitioned by year: two folders would have the same name"),
-        (
-            at("id", TimeUnit::Millis),
-            "id can't be the event's time: it must be a google.protobuf.Timestamp or a whole number",
-        ),
-        (
-            at("flag", TimeUnit::Millis),
-            "flag can't be the event's time: it must be a google.protobuf.Timestamp or a whole number",
-        ),
+        (at("id", TimeUnit::Millis), "id can't be the event's time: it must be a timestamp or a whole number"),
+        (at("flag", TimeUnit::Millis), "flag can't be the event's time: it must be a timestamp or a whole number"),
         (
             TableOptions { message: "table3.Rows".to_owned(), ..options() },
             "the descriptor set has no message table3.Rows",

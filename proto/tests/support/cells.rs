@@ -2,8 +2,8 @@
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{
-    DataType, DurationMicrosecondType, Float32Type, Float64Type, Int32Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType, UInt32Type, UInt64Type,
+    DataType, Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type, Int32Type, Int64Type,
+    TimeUnit, TimestampMicrosecondType, UInt32Type, UInt64Type,
 };
 use prost_reflect::{
     Cardinality, DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage,
@@ -28,6 +28,10 @@ pub enum Cell {
     /// Microseconds.
     Time(i64),
     Span(i64),
+    /// Days.
+    Date(i32),
+    /// Without its point.
+    Decimal(i128),
     Struct(Vec<(String, Cell)>),
     List(Vec<Cell>),
     Map(Vec<(Cell, Cell)>),
@@ -200,6 +204,8 @@ pub fn cell(array: &dyn Array, row: usize) -> Cell {
         DataType::Duration(TimeUnit::Microsecond) => {
             Cell::Span(array.as_primitive::<DurationMicrosecondType>().value(row))
         }
+        DataType::Date32 => Cell::Date(array.as_primitive::<Date32Type>().value(row)),
+        DataType::Decimal128(..) => Cell::Decimal(array.as_primitive::<Decimal128Type>().value(row)),
         DataType::Struct(fields) => {
             let columns = array.as_struct().columns();
             let named = fields.iter().zip(columns).map(|(field, column)| (field.name().clone(), cell(column, row)));

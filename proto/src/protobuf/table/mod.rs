@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use thiserror::Error;
 
 use super::reader::WireType;
+use crate::json::ColumnsError;
 pub(crate) use enums::EnumTable;
 use numbers::Numbers;
 pub(crate) use well_known::{Seconds, WellKnown};
@@ -64,10 +65,31 @@ pub enum SchemaError {
         column: String,
     },
     /// The field that is to be the event's time holds none.
-    #[error("{field} can't be the event's time: it must be a google.protobuf.Timestamp or a whole number")]
+    #[error("{field} can't be the event's time: it must be a timestamp or a whole number")]
     EventTime {
         /// The field, as the settings name it.
         field: String,
+    },
+    /// The text that declares the columns of JSON declares none.
+    #[error("the columns can't be read: {0}")]
+    Columns(#[from] ColumnsError),
+    /// A field of JSON that is to be used has no column.
+    #[error("no column is declared for {field}")]
+    NoColumn {
+        /// The field, as the settings name it.
+        field: String,
+    },
+    /// A column of JSON has a name that is taken.
+    #[error("column {column} can't have this name: a folder or an added column has it; give it another one with `as`")]
+    Taken {
+        /// The column's name.
+        column: String,
+    },
+    /// The columns of JSON are more than a file may have.
+    #[error("the columns are more than {limit}: declare fewer, or keep a part of the document as json")]
+    TooManyJsonColumns {
+        /// How many are possible.
+        limit: usize,
     },
     /// A message makes more columns than a file may have.
     #[error("message {name} makes more than {limit} columns: lower schema.recursion_depth, or store a smaller message")]
