@@ -40,6 +40,10 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             self.give_back_at_once(id);
             return;
         }
+        if self.held.bytes() > self.config.max_bytes {
+            self.give_back_for_room(id, delivery_count);
+            return;
+        }
         let mut held = HeldMessage {
             delivery: id,
             delivery_count,

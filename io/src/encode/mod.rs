@@ -229,7 +229,7 @@ impl Encode for Encoder {
 fn chunk_len(rows: &[BatchRow<Payload>]) -> usize {
     let mut bytes = 0;
     let fits = |row: &&BatchRow<Payload>| {
-        bytes += row.payload.body().len();
+        bytes += row.payload.body_len();
         bytes <= CHUNK_BYTES
     };
     rows.iter().take(CHUNK_ROWS).take_while(fits).count().max(1)

@@ -11,7 +11,7 @@ use crate::protobuf::{Cardinality, Kind, MessageId, Reader, SchemaError, Shelf, 
 const MAX_ROWS: usize = 65_536;
 
 /// The most bytes of all rows of one message: what stands around the elements is in each.
-const MAX_BYTES: usize = 64 * 1024 * 1024;
+pub const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
 
 /// The field whose elements are rows.
 #[derive(Clone, Copy, Debug)]
@@ -39,9 +39,10 @@ impl Exploded {
         Ok(Self { number })
     }
 
-    /// Cuts a body into what stands around the elements, and the elements with their keys.
-    fn cut(self, body: &[u8]) -> Result<(Vec<u8>, Vec<&[u8]>), WireError> {
-        let (mut around, mut elements) = (Vec::new(), Vec::new());
+    /// Cuts a body into what stands around the elements, and the elements with their keys. Beyond the most that are possible, elements
+    /// are only counted.
+    fn cut(self, body: &[u8]) -> Result<(Batch<'_>, usize), WireError> {
+        let (mut around, mut elements, mut count) = (Vec::new(), Vec::new(), 0);
         let mut reader = Reader::new(body);
         while !reader.is_empty() {
             let start = reader.at();
@@ -50,13 +51,25 @@ impl Exploded {
             reader.pass(key)?;
             let bytes = body.get(start..reader.at()).unwrap_or_default();
             if is_element {
-                elements.push(bytes);
+                count += 1;
+                if count <= MAX_ROWS {
+                    elements.push(bytes);
+                }
             } else {
                 around.extend_from_slice(bytes);
             }
         }
-        Ok((around, elements))
+        Ok((Batch { around, elements }, count))
     }
+}
+
+/// A message that was taken apart. A row's body is what stands around the elements, and then one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch<'a> {
+    /// What is in each row.
+    pub around: Vec<u8>,
+    /// What is in one row each.
+    pub elements: Vec<&'a [u8]>,
 }
 
 impl Table {
@@ -66,22 +79,23 @@ impl Table {
         self.0.exploded.is_some()
     }
 
-    /// The rows of a message that is a batch, each a message of its own with one element; none where it has no elements. What is
-    /// wrong with an element is found when its row is decoded.
+    /// Takes a message apart that is a batch. What is wrong with an element is found when its row is decoded. `beside` is how many bytes
+    /// a row takes beside its body.
     ///
     /// # Errors
     ///
-    /// [`Poison`], the whole of it: what stands around the elements can't be read, or there are too many.
-    pub fn explode(&self, body: &[u8]) -> Result<Vec<Box<[u8]>>, Poison> {
-        let Some(exploded) = self.0.exploded else { return Ok(vec![body.into()]) };
-        let (around, elements) = exploded.cut(body).map_err(|source| self.not_a_message(source))?;
+    /// [`Poison`], the whole of it: what stands around the elements can't be read, or they make too many rows, or too large ones.
+    pub fn explode<'a>(&self, body: &'a [u8], beside: usize) -> Result<Batch<'a>, Poison> {
+        let Some(exploded) = self.0.exploded else { return Ok(Batch { around: body.into(), elements: vec![&[]] }) };
+        let (batch, rows) = exploded.cut(body).map_err(|source| self.not_a_message(source))?;
         let mut shelf = Shelf::default();
-        let read = shelf.take().read(&self.0.tables, self.0.message, &around);
+        let read = shelf.take().read(&self.0.tables, self.0.message, &batch.around);
         read.map_err(|source| self.not_a_message(source))?;
-        let bytes = around.len().saturating_mul(elements.len()).saturating_add(body.len());
-        if elements.len() > MAX_ROWS || bytes > MAX_BYTES {
-            return Err(Poison::TooManyRows { rows: elements.len(), bytes, max_rows: MAX_ROWS, max_bytes: MAX_BYTES });
+        let bytes = batch.around.len().saturating_add(beside).saturating_mul(rows).saturating_add(body.len());
+        if rows > MAX_ROWS || bytes > MAX_BATCH_BYTES {
+            let (max_rows, max_bytes) = (MAX_ROWS, MAX_BATCH_BYTES);
+            return Err(Poison::TooManyRows { rows, bytes, max_rows, max_bytes });
         }
-        Ok(elements.into_iter().map(|element| [&around, element].concat().into()).collect())
+        Ok(batch)
     }
 }
