@@ -128,11 +128,6 @@ impl EventDecoder {
     pub fn unknown_fields(&self) -> u64 {
         self.decoder.unknown_fields()
     }
-
-    /// Why a body is poison, if it is.
-    pub fn refusal(&mut self, body: &[u8]) -> Option<String> {
-        self.decoder.decode(body).err().map(|poison| poison.to_string())
-    }
 }
 
 impl Decode for EventDecoder {

@@ -123,19 +123,6 @@ enum Reads {
     Tables(Arc<[Route]>, Box<[TableDecoder]>),
 }
 
-impl StreamDecoder {
-    /// Why a message is poison, if it is; `published_at` is in nanoseconds since the Unix epoch.
-    pub fn refusal(&mut self, subject: &str, body: &[u8], published_at: i64) -> Option<String> {
-        match &mut self.reads {
-            Reads::Events(events) => events.refusal(body),
-            Reads::Tables(routes, decoders) => match routes.iter().position(|route| route.subject.fits(subject)) {
-                Some(number) => decoders[number].decode(body, published_at).err().map(|poison| poison.to_string()),
-                None => Some(NO_ROUTE.to_owned()),
-            },
-        }
-    }
-}
-
 impl Decode for StreamDecoder {
     type Partition = Partition;
     type Payload = Payload;
