@@ -179,7 +179,7 @@ async fn rows_of_batches_are_known_by_their_places() {
         ("b.parquet c.parquet", 1, vec![(2, 2)]),
         ("d.parquet", 1, vec![(7, 7)]),
     ];
-    let mut groups: Vec<(String, u64, Vec<(u64, u64)>)> = groups.collect();
+    let mut groups: Vec<(String, u64, Vec<_>)> = groups.collect();
     groups.sort();
     assert_eq!(groups, expected.map(|(files, rows, spans)| (files.to_owned(), rows, spans)));
     assert_eq!(report.duplicates.rows, 9);
