@@ -1,20 +1,30 @@
-//! The machine, driven by whatever sequence of events the fuzzer comes upon, in the world of `core/tests/world`: the same
-//! stream, store and judge that proptest drives. A broken promise is a panic.
+//! What the fuzzer runs:
+//!
+//! - `machine`: the machine, driven by whatever sequence of events the fuzzer comes upon, in the world of `core/tests/world`:
+//!   the same stream, store and judge that proptest drives. A broken promise is a panic.
+//! - `events`: bytes, and events made of them by `proto/tests/support`, decoded by us and by prost: both refuse them, or both
+//!   make the same columns of them.
+//! - `any_schema`: the same with schemas that have every kind of field, and with prost-reflect.
+//! - `descriptors`: bytes as a descriptor set, compiled into tables that read messages.
 //!
 //! ```text
 //! rustup toolchain install nightly && cargo install cargo-fuzz --locked
 //! cargo +nightly fuzz run --sanitizer none machine fuzz/corpus/machine fuzz/seeds/machine -- -max_total_time=120
 //! ```
 //!
-//! There is no unsafe code for a sanitizer to watch, and without one it is several times as fast.
+//! The other targets need `--features decoders`. There is no unsafe code for a sanitizer to watch, and without one it is several times as fast.
 //!
-//! `seeds/` holds inputs that reach much of the machine, and those that once found a fault. `cargo test --manifest-path
+//! `seeds/` holds inputs that reach much of what they are for, and those that once found a fault. `cargo test --manifest-path
 //! fuzz/Cargo.toml --lib` runs them on the stable toolchain.
 
 #![allow(dead_code, reason = "the world is used without its proptest strategies")]
 
+#[cfg(feature = "decoders")]
+mod bodies;
 #[path = "../../core/tests/world/checks.rs"]
 mod checks;
+#[cfg(feature = "decoders")]
+mod descriptors;
 #[path = "../../core/tests/world/healing.rs"]
 mod healing;
 mod input;
@@ -28,11 +38,19 @@ mod server;
 mod steps;
 #[path = "../../core/tests/world/store.rs"]
 mod store;
+#[cfg(feature = "decoders")]
+#[path = "../../proto/tests/support/mod.rs"]
+mod support;
 #[path = "../../core/tests/world/world.rs"]
 mod world;
 
 #[cfg(test)]
 mod seeds;
+
+#[cfg(feature = "decoders")]
+pub use bodies::{any_schema, events};
+#[cfg(feature = "decoders")]
+pub use descriptors::descriptors;
 
 /// Reads settings and steps from the bytes, takes the steps, heals the world, and gives all commands as text.
 ///
