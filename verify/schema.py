@@ -50,6 +50,7 @@ DEAD_LETTER_TYPES = {
     "body": pa.binary(),
     "reason": pa.string(),
     "delivery_count": pa.int64(),
+    "nats_row_index": pa.int32(),
 }
 
 

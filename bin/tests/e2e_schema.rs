@@ -153,6 +153,24 @@ fn batches_of_rows() {
     assert!(found.number(&["rows"]) >= 20 && found.number(&["poison"]) >= 20, "{:#}", found.report);
     let reasons = found.report["reasons"].to_string();
     assert!(reasons.contains("element 0 of the batch: the event has no usable time: sales.sold"), "{reasons}");
+
+    // The rows of a message are no duplicates, and neither are its dead letters: each is replayed.
+    let audit = command(PROGRAM, &settings, &["inspect", "--summary", "--output", "json"]).json();
+    assert_eq!((&audit["duplicates"]["rows"], &audit["unreadable"]), (&json!(0), &json!([])), "{audit:#}");
+    let dry_run = |settings: &Settings| {
+        let report = command(PROGRAM, settings, &["replay", "--dry-run", "--output", "json"]).json();
+        ["wanted", "replayed", "refused", "repeated"].map(|count| report[count].as_u64().unwrap())
+    };
+    let poison = found.number(&["poison"]);
+    assert_eq!(dry_run(&settings), [poison, 0, poison, 0]);
+    let by_publishing = settings.clone().unset("schema", "event_time");
+    let [wanted, replayed, refused, repeated] = dry_run(&by_publishing);
+    assert_eq!((wanted, refused + replayed, repeated), (poison, poison, 0));
+    assert!(replayed >= 20, "{replayed} of {poison}");
+    let replay = command(PROGRAM, &by_publishing, &["replay", "--output", "json"]).json();
+    assert_eq!(replay["replayed"], replayed, "{replay:#}");
+    let again = command(PROGRAM, &by_publishing, &["replay", "--output", "json"]).json();
+    assert_eq!((&again["replayed"], &again["replayed_before"]), (&json!(0), &json!(replayed)), "{again:#}");
 }
 
 /// Each message is of the type of the first route that fits its subject; without one it is a dead letter.

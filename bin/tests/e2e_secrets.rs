@@ -11,7 +11,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use warehouse_sink_testkit::{NatsServer, Operator, S3Server, Settings, Sink, http, publish, user_nkey, wait_until};
+use warehouse_sink_testkit::{
+    NatsServer, Operator, S3Server, Settings, Sink, command, http, publish, user_nkey, wait_until,
+};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const SOON: Duration = Duration::from_secs(60);
@@ -23,11 +25,12 @@ fn loud(settings: &Settings) -> Settings {
     settings.clone().set("observability", "log_level", "trace")
 }
 
-fn talkative(command: &mut Command) {
-    command.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "1");
+fn talkative(sink: &mut Command) {
+    sink.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "1");
 }
 
-/// All that `check` and `run` print and serve with these settings. Where they get in, until all that the stream holds is acked.
+/// All that `check`, `run`, `inspect` and `replay` print and serve with these settings. Where they get in, until all that the stream holds
+/// is acked.
 fn all_that_is_said(settings: &Settings, gets_in: bool) -> String {
     let settings = loud(settings).set("nats", "startup_timeout", "500ms");
     let ended = warehouse_sink_testkit::check(PROGRAM, &settings);
@@ -42,6 +45,11 @@ fn all_that_is_said(settings: &Settings, gets_in: bool) -> String {
     });
     if sink.exited().is_none() {
         sink.stop(SOON);
+    }
+    for arguments in [&["inspect", "--stream", "always"][..], &["replay", "--dry-run"]] {
+        let ended = command(PROGRAM, &settings, arguments);
+        assert_eq!(ended.code, Some(i32::from(!gets_in)), "{arguments:?}: {ended:?}");
+        said += &(ended.stdout + &ended.stderr);
     }
     said + &sink.log()
 }

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use warehouse_sink_testkit::{
-    Direction, Flow, NatsServer, Proxy, S3Server, Settings, Sink, publish, verify, wait_until,
+    Direction, Flow, NatsServer, Proxy, S3Server, Settings, Sink, command, publish, verify, wait_until,
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
@@ -36,7 +36,9 @@ fn settings(nats: &NatsServer, s3: &S3Server, endpoint: &str) -> Settings {
         .set("storage", "write_timeout", "1s")
         .set("storage", "max_write_attempts", 1000)
         .set("storage", "retry_initial", "100ms")
-        .set("storage", "retry_max", "500ms");
+        .set("storage", "retry_max", "500ms")
+        .set("storage", "nak_initial", "500ms")
+        .set("storage", "nak_max", "1s");
     s3.settings(settings, endpoint)
 }
 
@@ -113,4 +115,50 @@ fn a_store_whose_answers_are_lost_gets_every_event_once() {
     network.cut();
     network.set(Direction::ToClient, Flow::Pass);
     verify_exactly_once(&nats, &s3, &mut sink);
+}
+
+const BATCHES: u64 = 30;
+const ROWS_OF_EACH: u64 = 8000;
+
+/// A `table3.Batch` of many sales, each of two bytes, with a tenant of a thousand bytes around them.
+fn batch() -> Vec<u8> {
+    let tenant = [b"\x0A\xE8\x07", "t".repeat(1000).as_bytes()].concat();
+    [tenant, b"\x12\x00".repeat(ROWS_OF_EACH as usize)].concat()
+}
+
+/// Rows that take hundreds of times as much as the messages that they come from: a fetch of thirty would be 270 MB of them.
+#[test]
+fn batches_of_rows_are_held_within_the_limit() {
+    let (nats, mut s3) = (NatsServer::start(), S3Server::start());
+    nats.create_stream(Settings::STREAM);
+    let mut client = nats.client();
+    for _ in 0..BATCHES {
+        client.publish("events.batches", &[], &batch()).unwrap();
+    }
+    let settings = settings(&nats, &s3, &s3.endpoint()).set("schema", "format", "protobuf");
+    let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/tests/protos/table3.proto");
+    let settings = settings.set("schema", "message", "table3.Batch").set("schema", "proto_files", vec![protos]);
+    let settings = settings.set("schema", "explode", "sales").set("batch", "max_events", MOST_MESSAGES / 2);
+    s3.kill();
+
+    let mut sink = Sink::start(PROGRAM, &settings);
+    let one = ROWS_OF_EACH * (batch().len() as u64 / ROWS_OF_EACH + 1000 + 130);
+    wait_until(SOON, "the buffer to be full", || sink.metric(BUFFERED_BYTES, &[]) as u64 > MOST_BYTES);
+    let redelivered = || sink.metric(REDELIVERED, &[]) as u64;
+    wait_until(SOON, "what was given back to come again", || {
+        let held = sink.metric(BUFFERED_BYTES, &[]) as u64;
+        assert!(held <= MOST_BYTES + one, "{held} bytes are held");
+        redelivered() > 0 || sink.metric(BUFFERED, &[]) == 1.0
+    });
+    let peak = sink.peak_memory().unwrap();
+    assert!(peak < MOST_MEMORY, "{} MiB", peak >> 20);
+
+    s3.start_again();
+    nats.wait_settled(2 * SOON);
+    let peak = sink.peak_memory().unwrap();
+    assert!(peak < MOST_MEMORY, "{} MiB", peak >> 20);
+    assert_eq!(sink.stop(SOON), Some(0), "{}", sink.log());
+    let audit = command(PROGRAM, &settings, &["inspect", "--summary", "--output", "json"]);
+    assert_eq!((audit.code, audit.json()["complete"].as_bool()), (Some(0), Some(true)), "{audit:?}");
+    assert_eq!(audit.json()["totals"]["rows"], BATCHES * ROWS_OF_EACH, "{audit:?}");
 }

@@ -15,7 +15,8 @@ pub struct Config {
     pub flush_interval: Duration,
     /// At most this many messages are held. More than this are never asked for.
     pub max_messages: usize,
-    /// At most this many bytes are held, by the same rule.
+    /// At most this many bytes are held, by the same rule. Where rows take more than their messages, one message may exceed it;
+    /// those that come while it does are given back.
     pub max_bytes: u64,
     /// At most this many batches are open at a time, the dead letter's included.
     pub max_open_partitions: usize,

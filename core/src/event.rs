@@ -50,6 +50,21 @@ pub enum Rows<P, R> {
     Many(Vec<Row<P, R>>),
 }
 
+impl<P, R> Rows<P, R> {
+    /// The rows, in order.
+    pub fn as_slice(&self) -> &[Row<P, R>] {
+        match self {
+            Rows::One(row) => std::slice::from_ref(row),
+            Rows::Many(rows) => rows,
+        }
+    }
+
+    /// What they count against the byte limits together.
+    pub fn bytes(&self) -> u64 {
+        self.as_slice().iter().fold(0, |bytes, row| bytes.saturating_add(row.bytes))
+    }
+}
+
 impl<P, R> IntoIterator for Rows<P, R> {
     type Item = Row<P, R>;
     type IntoIter = RowsIter<P, R>;

@@ -1,30 +1,43 @@
-//! The machine, driven by whatever sequence of events the fuzzer comes upon, in the world of `core/tests/world`: the same
-//! stream, store and judge that proptest drives. A broken promise is a panic.
+//! What the fuzzer runs:
+//!
+//! - `machine`: the machine, driven by whatever sequence of events the fuzzer comes upon, in the world of `core/tests/world`:
+//!   the same stream, store and judge that proptest drives. A broken promise is a panic.
+//! - `events`: bytes, and events made of them by `proto/tests/support`, decoded by us and by prost: both refuse them, or both
+//!   make the same columns of them.
+//! - `any_schema`: the same with schemas that have every kind of field, and with prost-reflect.
+//! - `json`: bytes as columns and a document, read by us and by serde_json: both refuse it, or both make the same columns of it.
+//! - `descriptors`: bytes as a descriptor set, compiled into tables that read messages.
 //!
 //! ```text
 //! rustup toolchain install nightly && cargo install cargo-fuzz --locked
 //! cargo +nightly fuzz run --sanitizer none machine fuzz/corpus/machine fuzz/seeds/machine -- -max_total_time=120
 //! ```
 //!
-//! `json` in the place of `machine` drives the reader of JSON, beside serde_json's: both refuse a document, or both make the same columns of it.
+//! The other targets need `--features decoders`. There is no unsafe code for a sanitizer to watch, and without one it is several times as fast.
 //!
-//! There is no unsafe code for a sanitizer to watch, and without one it is several times as fast.
-//!
-//! `seeds/` holds inputs that reach much of the machine, and those that once found a fault. `cargo test --manifest-path
+//! `seeds/` holds inputs that reach much of what they are for, and those that once found a fault. `cargo test --manifest-path
 //! fuzz/Cargo.toml --lib` runs them on the stable toolchain.
 
 #![allow(dead_code, reason = "the world is used without its proptest strategies")]
 
+#[cfg(feature = "decoders")]
+mod bodies;
 #[path = "../../core/tests/world/checks.rs"]
 mod checks;
+#[cfg(feature = "decoders")]
+mod descriptors;
 #[path = "../../core/tests/world/healing.rs"]
 mod healing;
 mod input;
+#[cfg(feature = "decoders")]
 mod json;
+#[cfg(feature = "decoders")]
 #[path = "../../proto/tests/support/json_agreement.rs"]
 mod json_agreement;
+#[cfg(feature = "decoders")]
 #[path = "../../proto/tests/support/json_documents.rs"]
 mod json_documents;
+#[cfg(feature = "decoders")]
 #[path = "../../proto/tests/support/json_reference.rs"]
 mod json_reference;
 #[path = "../../core/tests/world/ledger.rs"]
@@ -37,6 +50,7 @@ mod server;
 mod steps;
 #[path = "../../core/tests/world/store.rs"]
 mod store;
+#[cfg(feature = "decoders")]
 #[path = "../../proto/tests/support/mod.rs"]
 mod support;
 #[path = "../../core/tests/world/world.rs"]
@@ -45,6 +59,11 @@ mod world;
 #[cfg(test)]
 mod seeds;
 
+#[cfg(feature = "decoders")]
+pub use bodies::{any_schema, events};
+#[cfg(feature = "decoders")]
+pub use descriptors::descriptors;
+#[cfg(feature = "decoders")]
 pub use json::json;
 
 /// Reads settings and steps from the bytes, takes the steps, heals the world, and gives all commands as text.

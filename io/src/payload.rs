@@ -1,7 +1,9 @@
 //! What a row is in production, and how a delivery becomes rows.
 
+use std::sync::Arc;
+
 use warehouse_sink_core::{Destination, Row, Rows};
-use warehouse_sink_proto::{DeadLetter, Decoder, EventSchema, Partition};
+use warehouse_sink_proto::{Batch, DeadLetter, Decoder, EventSchema, Partition};
 
 use crate::source::Incoming;
 
@@ -15,8 +17,73 @@ pub enum Payload {
     Event(Box<[u8]>),
     /// A message that was decoded once, with what is a column beside its body.
     Noted(Box<Noted>),
+    /// One of the rows of a message that is a batch of them.
+    Part(Part),
     /// A message that can't be decoded, with all that is known of it.
     DeadLetter(Box<DeadLetter>),
+}
+
+/// A row of a batch. What the rows have in common is held once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The message.
+    pub batch: Arc<PartedBatch>,
+    /// Where the row's own bytes are among those of all elements.
+    pub place: Place,
+}
+
+/// A range of bytes in a message, which has less than 4 GiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    start: u32,
+    end: u32,
+}
+
+/// A message that was taken apart into rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartedBatch {
+    around: Box<[u8]>,
+    elements: Box<[u8]>,
+    /// What is behind each element.
+    end: &'static [u8],
+    /// A text or none for each of the table's notes.
+    pub notes: Box<[Option<Box<str>>]>,
+}
+
+impl PartedBatch {
+    /// Keeps what was taken apart, and says where each element is. Bodies end far below 4 GiB: see `MAX_BATCH_BYTES`.
+    pub(crate) fn new(batch: &Batch<'_>, notes: Box<[Option<Box<str>>]>) -> (Self, Vec<Place>) {
+        let mut end = 0;
+        let place = |element: &&[u8]| {
+            let start = end;
+            end += element.len() as u32;
+            Place { start, end }
+        };
+        let places = batch.elements.iter().map(place).collect();
+        (
+            PartedBatch {
+                around: batch.around.as_slice().into(),
+                elements: batch.elements.concat().into(),
+                end: batch.end,
+                notes,
+            },
+            places,
+        )
+    }
+}
+
+impl Part {
+    /// Appends the row's body: what stands around the elements, its own, and the end.
+    pub(crate) fn push_body(&self, body: &mut Vec<u8>) {
+        body.extend_from_slice(&self.batch.around);
+        body.extend_from_slice(self.own());
+        body.extend_from_slice(self.batch.end);
+    }
+
+    fn own(&self) -> &[u8] {
+        let Place { start, end } = self.place;
+        self.batch.elements.get(start as usize..end as usize).unwrap_or_default()
+    }
 }
 
 /// A message with its subject or some of its headers.
@@ -29,12 +96,13 @@ pub struct Noted {
 }
 
 impl Payload {
-    /// The bytes of the message.
-    pub(crate) fn body(&self) -> &[u8] {
+    /// How many bytes its body has.
+    pub(crate) fn body_len(&self) -> usize {
         match self {
-            Payload::Event(body) => body,
-            Payload::Noted(noted) => &noted.body,
-            Payload::DeadLetter(letter) => &letter.body,
+            Payload::Event(body) => body.len(),
+            Payload::Noted(noted) => noted.body.len(),
+            Payload::Part(part) => part.batch.around.len() + part.own().len() + part.batch.end.len(),
+            Payload::DeadLetter(letter) => letter.body.len(),
         }
     }
 }
@@ -67,11 +135,6 @@ impl EventDecoder {
     /// How many fields of the last message the schema does not know.
     pub fn unknown_fields(&self) -> u64 {
         self.decoder.unknown_fields()
-    }
-
-    /// Why a body is poison, if it is.
-    pub fn refusal(&mut self, body: &[u8]) -> Option<String> {
-        self.decoder.decode(body).err().map(|poison| poison.to_string())
     }
 }
 

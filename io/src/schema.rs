@@ -7,10 +7,12 @@ use arrow::datatypes::SchemaRef;
 use metrics::Counter;
 use warehouse_sink_core::{Destination, Row, Rows};
 use warehouse_sink_proto::protobuf::SchemaError;
-use warehouse_sink_proto::{ColumnOptions, EventSchema, Note, Partition, Poison, Table, TableDecoder, schema};
+use warehouse_sink_proto::{
+    ColumnOptions, EventSchema, MAX_BATCH_BYTES, Note, Partition, Poison, Table, TableDecoder, schema,
+};
 
 use crate::metrics::Metrics;
-use crate::payload::{Decode, EventDecoder, Noted, Payload, dead_letter, dead_letter_of};
+use crate::payload::{Decode, EventDecoder, Noted, Part, PartedBatch, Payload, dead_letter, dead_letter_of};
 use crate::source::Incoming;
 use crate::subject::SubjectFilter;
 
@@ -19,6 +21,10 @@ const EVENTS: &str = "causality.v1";
 
 /// Why a message is poison that no route is for.
 const NO_ROUTE: &str = "no route of the settings fits its subject";
+
+/// What a row of a batch counts beside its bytes: its places in the lists of the machine. A message may have many rows, so the limit
+/// on messages does not bound them.
+const ROW_BYTES: usize = 128;
 
 /// What the messages of a stream are. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -117,28 +123,6 @@ enum Reads {
     Tables(Arc<[Route]>, Box<[TableDecoder]>),
 }
 
-impl StreamDecoder {
-    /// Why a message is poison, if it is; `published_at` is in nanoseconds since the Unix epoch. Of a batch, why its first broken row is.
-    pub fn refusal(&mut self, subject: &str, body: &[u8], published_at: i64) -> Option<String> {
-        match &mut self.reads {
-            Reads::Events(events) => events.refusal(body),
-            Reads::Tables(routes, decoders) => {
-                let mut both = routes.iter().zip(decoders);
-                let Some((route, decoder)) = both.find(|(route, _)| route.subject.fits(subject)) else {
-                    return Some(NO_ROUTE.to_owned());
-                };
-                let refused = if route.table.explodes() {
-                    let mut decode = |row: Box<[u8]>| decoder.decode(&row, published_at).err();
-                    route.table.explode(body).map_or_else(Some, |rows| rows.into_iter().find_map(&mut decode))
-                } else {
-                    decoder.decode(body, published_at).err()
-                };
-                refused.map(|poison| poison.to_string())
-            }
-        }
-    }
-}
-
 impl Decode for StreamDecoder {
     type Partition = Partition;
     type Payload = Payload;
@@ -154,7 +138,7 @@ impl Decode for StreamDecoder {
                 if route.table.explodes() {
                     rows(&route.table, decoder, message)
                 } else {
-                    let row = row(&route.table, decoder, message, message.body());
+                    let row = row(&route.table, decoder, message);
                     let row = row.unwrap_or_else(|poison| dead_letter(message, poison.to_string()));
                     (Rows::One(row), decoder.unknown_fields())
                 }
@@ -169,44 +153,80 @@ impl Decode for StreamDecoder {
 
 /// The rows of a batch, each settled by itself, and how many fields are not known. A broken element is a dead letter of its own.
 fn rows<M: Incoming>(table: &Table, decoder: &mut TableDecoder, message: &M) -> (Rows<Partition, Payload>, u64) {
-    let bodies = match table.explode(message.body()) {
-        Ok(bodies) => bodies,
-        Err(poison) => return (Rows::One(dead_letter(message, poison.to_string())), 0),
+    let whole = |reason| (Rows::One(dead_letter(message, reason)), 0);
+    let notes = notes(table, message);
+    let beside = noted_bytes(&notes);
+    let batch = match table.explode(message.body(), beside) {
+        Ok(batch) => batch,
+        Err(poison) => return whole(poison.to_string()),
     };
-    let mut unknown = 0;
-    let rows = bodies.into_iter().enumerate().map(|(index, body)| {
-        let row = row(table, decoder, message, &body);
+    let (parted, places) = PartedBatch::new(&batch, notes);
+    let parted = Arc::new(parted);
+    let mut rows = Vec::with_capacity(places.len());
+    let (mut unknown, mut broken) = (0, 0);
+    let mut body = batch.around;
+    let around = body.len();
+    for (index, (element, place)) in batch.elements.iter().zip(places).enumerate() {
+        body.truncate(around);
+        body.extend_from_slice(element);
+        body.extend_from_slice(batch.end);
+        let row = match decoder.decode(&body, message.id().published_at) {
+            Ok(partition) => Row {
+                bytes: (body.len() + beside + ROW_BYTES) as u64,
+                payload: Payload::Part(Part { batch: Arc::clone(&parted), place }),
+                destination: Destination::Partition(partition),
+            },
+            Err(poison) => {
+                let reason = format!("element {index} of the batch: {poison}");
+                let letter = dead_letter_of(message, &body, reason.clone());
+                broken += letter.bytes;
+                if broken > MAX_BATCH_BYTES as u64 {
+                    let too_many =
+                        format!("its broken elements take more than {MAX_BATCH_BYTES} bytes as dead letters");
+                    return whole(format!("{too_many}: {reason}"));
+                }
+                letter
+            }
+        };
         unknown += decoder.unknown_fields();
-        row.unwrap_or_else(|poison| dead_letter_of(message, &body, format!("element {index} of the batch: {poison}")))
-    });
-    let rows = Rows::Many(rows.collect());
-    (rows, unknown)
+        rows.push(row);
+    }
+    (Rows::Many(rows), unknown)
 }
 
-fn row<M: Incoming>(
-    table: &Table,
-    decoder: &mut TableDecoder,
-    message: &M,
-    body: &[u8],
-) -> Result<Row<Partition, Payload>, Poison> {
-    let partition = decoder.decode(body, message.id().published_at)?;
-    let (payload, bytes) = payload(table, message, body.into());
+fn row<M: Incoming>(table: &Table, decoder: &mut TableDecoder, message: &M) -> Result<Row<Partition, Payload>, Poison> {
+    let partition = decoder.decode(message.body(), message.id().published_at)?;
+    let (payload, bytes) = payload(table, message);
     Ok(Row { destination: Destination::Partition(partition), payload, bytes })
 }
 
 /// What is kept of a message, and how many bytes that counts.
-fn payload<M: Incoming>(table: &Table, message: &M, body: Box<[u8]>) -> (Payload, u64) {
-    let bytes = body.len();
+fn payload<M: Incoming>(table: &Table, message: &M) -> (Payload, u64) {
+    let body: Box<[u8]> = message.body().into();
+    let notes = notes(table, message);
+    let bytes = (body.len() + noted_bytes(&notes)) as u64;
+    match notes.is_empty() {
+        true => (Payload::Event(body), bytes),
+        false => (Payload::Noted(Box::new(Noted { body, notes })), bytes),
+    }
+}
+
+/// What is a column of a message beside its body.
+fn notes<M: Incoming>(table: &Table, message: &M) -> Box<[Option<Box<str>>]> {
     if table.notes().len() == 0 {
-        return (Payload::Event(body), bytes as u64);
+        return Box::default();
     }
     let headers = message.headers();
     let text = |note: &Note| match note {
         Note::Subject => Some(message.subject().into()),
         Note::Header(name) => headers.get(name).and_then(|values| values.first()).map(|value| value.as_str().into()),
     };
-    let notes: Box<[Option<Box<str>>]> = table.notes().map(text).collect();
-    let noted: usize =
-        notes.iter().map(|note| size_of::<Option<Box<str>>>() + note.as_ref().map_or(0, |note| note.len())).sum();
-    (Payload::Noted(Box::new(Noted { body, notes })), (bytes + noted) as u64)
+    table.notes().map(text).collect()
 }
+
+fn noted_bytes(notes: &[Option<Box<str>>]) -> usize {
+    notes.iter().map(|note| size_of::<Option<Box<str>>>() + note.as_ref().map_or(0, |note| note.len())).sum()
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, Int64Builder, ListBuilder, MapBuilder, MapFieldNames, RecordBatch, StringBuilder,
-    TimestampMicrosecondBuilder,
+    ArrayRef, BinaryBuilder, Int32Builder, Int64Builder, ListBuilder, MapBuilder, MapFieldNames, RecordBatch,
+    StringBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
@@ -39,6 +39,7 @@ pub struct DeadLetterColumns {
     body: BinaryBuilder,
     reason: StringBuilder,
     delivery_count: Int64Builder,
+    row_index: Int32Builder,
     bytes: TextBudget,
 }
 
@@ -57,17 +58,24 @@ impl DeadLetterColumns {
             body: BinaryBuilder::with_capacity(capacity, 0),
             reason: StringBuilder::with_capacity(capacity, 0),
             delivery_count: Int64Builder::with_capacity(capacity),
+            row_index: Int32Builder::with_capacity(capacity),
             bytes: TextBudget::default(),
         }
     }
 
     /// Adds one dead letter. `published_at_ns` is in nanoseconds since the Unix epoch and is written in microseconds,
-    /// rounded down.
+    /// rounded down; `index` is the row's place among those of its message.
     ///
     /// # Errors
     ///
     /// [`PushError::Full`] when an Arrow array could not hold more; nothing was added then.
-    pub fn push(&mut self, letter: &DeadLetter, stream_sequence: u64, published_at_ns: i64) -> Result<(), PushError> {
+    pub fn push(
+        &mut self,
+        letter: &DeadLetter,
+        stream_sequence: u64,
+        published_at_ns: i64,
+        index: u32,
+    ) -> Result<(), PushError> {
         self.bytes.take(size(letter))?;
         self.append_headers(&letter.headers)?;
         // Beyond 2^63 a sequence turns negative, and stays as unique as it was.
@@ -77,6 +85,7 @@ impl DeadLetterColumns {
         self.body.append_value(&letter.body);
         self.reason.append_value(&letter.reason);
         self.delivery_count.append_value(letter.delivery_count.cast_signed());
+        self.row_index.append_value(index.cast_signed());
         Ok(())
     }
 
@@ -106,6 +115,7 @@ impl DeadLetterColumns {
             Arc::new(self.body.finish()),
             Arc::new(self.reason.finish()),
             Arc::new(self.delivery_count.finish()),
+            Arc::new(self.row_index.finish()),
         ];
         RecordBatch::try_new(dead_letter_schema(), columns)
     }
@@ -136,6 +146,7 @@ pub fn dead_letter_schema() -> SchemaRef {
         Field::new("body", DataType::Binary, false),
         Field::new("reason", DataType::Utf8, false),
         Field::new("delivery_count", DataType::Int64, false),
+        Field::new("nats_row_index", DataType::Int32, false),
     ]))
 }
 

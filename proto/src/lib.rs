@@ -40,4 +40,6 @@ pub use event::EventSchema;
 pub use kind::event_kind;
 pub use partition::{EventHour, MAX_ESCAPED_APP_ID, Partition, PartitionTime};
 pub use poison::Poison;
-pub use table::{EventTime, Leaf, LeafKind, Note, Table, TableColumns, TableDecoder, TableOptions, TimeUnit};
+pub use table::{
+    Batch, EventTime, Leaf, LeafKind, MAX_BATCH_BYTES, Note, Table, TableColumns, TableDecoder, TableOptions, TimeUnit,
+};

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use warehouse_sink_proto::{DeadLetter, DeadLetterColumns, dead_letter_schema};
 
 fn letter(headers: &[(&str, &[&str])], body: &[u8]) -> DeadLetter {
@@ -33,7 +33,7 @@ fn every_part_is_kept() {
     ];
     let mut columns = DeadLetterColumns::new(2);
     for (letter, sequence) in letters.iter().zip(41..) {
-        columns.push(letter, sequence, 1_500).unwrap();
+        columns.push(letter, sequence, 1_500, sequence as u32 - 41).unwrap();
     }
     let batch = columns.finish().unwrap();
     assert_eq!(batch.schema(), dead_letter_schema());
@@ -48,6 +48,7 @@ fn every_part_is_kept() {
     assert_eq!(column("nats_stream_sequence").as_primitive::<Int64Type>().values().to_vec(), [41, 42, 43]);
     assert_eq!(column("nats_published_at").as_primitive::<TimestampMicrosecondType>().values().to_vec(), [1, 1, 1]);
     assert_eq!(column("delivery_count").as_primitive::<Int64Type>().values().to_vec(), [3, 3, 3]);
+    assert_eq!(column("nats_row_index").as_primitive::<Int32Type>().values().to_vec(), [0, 1, 2]);
     assert!(batch.columns().iter().all(|array| array.null_count() == 0));
 }
 

@@ -49,6 +49,10 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             self.give_back(id, place, Duration::ZERO);
             return;
         }
+        if self.held.bytes() > self.config.max_bytes {
+            self.give_back_for_room(id, place, delivery_count);
+            return;
+        }
         let mut held = HeldMessage {
             delivery: id,
             place,

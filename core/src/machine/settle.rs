@@ -118,6 +118,14 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         self.commands.push_back(Command::Forget { delivery });
     }
 
+    /// Gives back a delivery that there is no room for: the rows of those before it took more bytes than their messages, by which
+    /// they were asked for.
+    pub(super) fn give_back_for_room(&mut self, delivery: DeliveryId, place: Option<Place>, delivery_count: u64) {
+        let dice = dice(self.config.jitter_seed, delivery.0);
+        let delay = self.config.nak.delay(delivery_count.saturating_sub(1), dice);
+        self.give_back(delivery, place, delay);
+    }
+
     /// Gives back all that is held: the shutdown's deadline came. No batch is open any more: a shutdown closes them all.
     pub(super) fn abandon(&mut self) {
         for batch in self.writes.abandon() {

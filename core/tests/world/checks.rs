@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::server::RowKey;
+use crate::steps::MAX_MESSAGE_BYTES;
 use crate::world::World;
 
 pub fn check(world: &mut World) {
@@ -27,7 +28,7 @@ fn bounds(world: &World) {
     let stats = world.process.machine.stats();
     let config = world.config();
     assert!(stats.messages <= config.max_messages, "{stats:?}");
-    assert!(stats.bytes <= config.max_bytes, "{stats:?}");
+    assert!(stats.bytes <= config.max_bytes + MAX_MESSAGE_BYTES, "{stats:?}");
     assert!(stats.open_partitions <= config.max_open_partitions, "{stats:?}");
     assert!(stats.writes_in_flight <= config.max_concurrent_writes, "{stats:?}");
     assert_eq!(stats.writes_in_flight, world.process.in_flight.len());

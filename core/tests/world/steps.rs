@@ -8,6 +8,12 @@ use warehouse_sink_core::{Acks, Backoff, Config, Destination};
 /// One row of a message to be published: where it belongs, and its bytes.
 pub type RowSpec = (Destination<u8>, u64);
 
+const MAX_ROWS: usize = 4;
+const MAX_ROW_BYTES: u64 = 39;
+
+/// What the rows of a message take at most.
+pub const MAX_MESSAGE_BYTES: u64 = MAX_ROWS as u64 * MAX_ROW_BYTES;
+
 /// One thing that happens. Numbers named `pick` choose among what there is, modulo how many there are.
 #[derive(Clone, Debug)]
 pub enum Step {
@@ -121,12 +127,12 @@ fn config() -> impl Strategy<Value = Config> {
 
 fn row() -> impl Strategy<Value = RowSpec> {
     let destination = prop_oneof![6 => (0..6u8).prop_map(Destination::Partition), 1 => Just(Destination::DeadLetter)];
-    (destination, 0..40u64)
+    (destination, 0..=MAX_ROW_BYTES)
 }
 
 fn publish() -> impl Strategy<Value = Step> {
     let one = row().prop_map(|row| vec![row]);
-    prop_oneof![5 => one, 2 => prop::collection::vec(row(), 0..5)].prop_map(Step::Publish)
+    prop_oneof![5 => one, 2 => prop::collection::vec(row(), 0..=MAX_ROWS)].prop_map(Step::Publish)
 }
 
 fn how() -> impl Strategy<Value = How> {

@@ -6,7 +6,7 @@ use warehouse_sink_core::{BatchId, Command, Config, Delivery, DeliveryId, Event,
 
 use crate::checks;
 use crate::process::Process;
-use crate::server::{RowKey, Server, Settlement, State};
+use crate::server::{RowKey, Server, Settlement, State, wire_bytes};
 use crate::steps::{How, Setup, Step};
 use crate::store::{Object, Store};
 
@@ -75,7 +75,8 @@ impl World {
     /// Pulls what the machine has capacity for, less what is on its way.
     pub fn fetch(&mut self, most: usize) {
         let capacity = self.process.machine.capacity();
-        let bytes: u64 = self.transit.iter().flat_map(|delivery| delivery.rows.clone()).map(|row| row.bytes).sum();
+        let bytes = |delivery: &Delivery<u8, RowKey>| wire_bytes(delivery.rows.as_slice().iter().map(|row| row.bytes));
+        let bytes: u64 = self.transit.iter().map(bytes).sum();
         let messages = capacity.messages.saturating_sub(self.transit.len()).min(most);
         self.transit.extend(self.server.deliver(self.now, messages, capacity.bytes.saturating_sub(bytes)));
     }

@@ -1,6 +1,6 @@
-//! Which rows are the same message, and which only share its sequence.
+//! Which rows are the same, and which only share their message, or its sequence.
 //!
-//! A message is its sequence and its time of publishing: a stream that was made anew, or that lost its tail, gives a sequence to
+//! A row is its message and its place among the rows of that. A message is its sequence and its time of publishing: a stream that was made anew, or that lost its tail, gives a sequence to
 //! another message, which is no duplicate.
 
 use std::collections::BTreeMap;
@@ -15,11 +15,13 @@ pub(super) struct Row {
     pub sequence: u64,
     /// In microseconds since the Unix epoch.
     pub published_at: i64,
+    /// Its place among the rows of its message.
+    pub index: u32,
     /// The number of its file.
     pub file: usize,
 }
 
-/// Messages that are stored more than once, by the files that they are in.
+/// Rows that are stored more than once, by the files that they are in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Copies {
     groups: BTreeMap<Vec<usize>, Group>,
@@ -30,7 +32,7 @@ pub(super) struct Copies {
 /// What one set of files has in common.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Group {
-    /// Rows beyond one for each message.
+    /// Rows beyond one of each.
     pub rows: u64,
     pub sequences: Ranges,
 }
@@ -44,11 +46,11 @@ impl Copies {
             let mut messages = 0;
             for of_one_message in of_one_sequence.chunk_by(|a, b| a.published_at == b.published_at) {
                 messages += 1;
-                if of_one_message.len() > 1 {
-                    let mut files: Vec<usize> = of_one_message.iter().map(|row| row.file).collect();
+                for same in of_one_message.chunk_by(|a, b| a.index == b.index).filter(|same| same.len() > 1) {
+                    let mut files: Vec<usize> = same.iter().map(|row| row.file).collect();
                     files.dedup();
                     let group = self.groups.entry(files).or_default();
-                    group.rows += of_one_message.len() as u64 - 1;
+                    group.rows += same.len() as u64 - 1;
                     group.sequences.add(sequence);
                 }
             }
@@ -95,7 +97,7 @@ mod tests {
     use super::*;
 
     fn row(sequence: u64, published_at: i64, file: usize) -> Row {
-        Row { sequence, published_at, file }
+        Row { sequence, published_at, index: 0, file }
     }
 
     type Found = (Vec<usize>, u64, Vec<(u64, u64)>);
@@ -119,6 +121,16 @@ mod tests {
         copies.add(vec![row(1, 100, 0), row(1, 200, 1), row(2, 100, 0), row(2, 200, 1), row(2, 200, 1)]);
         assert_eq!(copies.reused.iter().collect::<Vec<_>>(), [Span { first: 1, last: 2 }]);
         assert_eq!(found(copies), [(vec![1], 1, vec![(2, 2)])]);
+    }
+
+    #[test]
+    fn the_rows_of_a_message_are_no_copies_of_each_other() {
+        let rows = |file| (0..3).map(move |index| Row { index, ..row(1, 100, file) });
+        let mut copies = Copies::default();
+        copies.add(rows(0).collect());
+        assert!(found(copies.clone()).is_empty());
+        copies.add(rows(0).chain(rows(1).skip(1)).collect());
+        assert_eq!(found(copies), [(vec![0, 1], 2, vec![(1, 1)])]);
     }
 
     #[test]

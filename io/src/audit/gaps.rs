@@ -93,21 +93,15 @@ fn not_settled(facts: &StreamFacts, report: &mut Report) {
     }
 }
 
-/// Rows are told apart by the sequences of their messages alone.
-pub(super) fn note_exploded(report: &mut Report) {
-    let reason = "duplicates: a message may make several rows, and this audit knows rows by their messages".to_owned();
-    report.not_judged.push(NotJudged { reason, sequences: Sequences::default() });
-    if report.gaps.sequences > 0 {
-        report.notes.push("a message without elements makes no row, and shows as a gap".to_owned());
-    }
-}
-
 /// The verdict.
 pub(super) fn conclude(options: &Options, report: &mut Report) {
     if report.server.is_none() && report.reused.sequences > 0 {
         let reused = "sequences are stored that more than one message had, and the stream was not asked since when it counts as it does: \
                       rows of the older may hide gaps of the newer";
         report.notes.push(reused.to_owned());
+    }
+    if options.explodes && report.gaps.sequences > 0 {
+        report.notes.push("a message without elements makes no row, and shows as a gap".to_owned());
     }
     let fine = report.gaps.sequences == 0 && report.duplicates.rows == 0 && report.unreadable.is_empty();
     let judged = report.server.is_some() && report.not_judged.is_empty() && report.foreign.is_empty();

@@ -42,8 +42,9 @@ pub use report::{
 
 /// Files that are read at the same time.
 const READ_AT_ONCE: usize = 8;
-/// Sequences whose rows are compared at a time: some megabytes.
+/// Sequences whose rows are compared at a time, and rows: some ten megabytes. A message may have 65,536 rows.
 const COMPARED_AT_ONCE: u64 = 100_000;
+const COMPARED_ROWS: usize = if cfg!(test) { 6 } else { 400_000 };
 
 /// What is to be audited.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +59,7 @@ pub struct Options {
     pub partition: Option<String>,
     /// Only these sequences are judged.
     pub limits: Option<Span>,
-    /// Whether a message may make more than one row, or none.
+    /// Whether a message may make no row.
     pub explodes: bool,
     /// Whether what can't be judged makes the audit incomplete.
     pub strict: bool,
@@ -131,11 +132,7 @@ pub async fn inspect(
         report.other_streams.push(OtherStream { stream: stream.clone(), files: *files, rows: *rows });
     }
     read.ledgers.insert(options.stream.clone(), ledger);
-    if options.explodes {
-        gaps::note_exploded(&mut report);
-    } else {
-        compare_all(reader, &files, &read, &mut report, &mut progress).await;
-    }
+    compare_all(reader, &files, &read, &mut report, &mut progress).await;
     gaps::conclude(options, &mut report);
     Ok(report)
 }
@@ -256,25 +253,15 @@ async fn compare_all(
     progress: &mut impl FnMut(Progress),
 ) {
     for (stream, ledger) in &read.ledgers {
-        let pieces = copies::pieces(&ledger.again, COMPARED_AT_ONCE);
-        let mut copies = Copies::default();
-        for (done, piece) in pieces.iter().enumerate() {
-            let touched = read.extents.iter().enumerate().filter_map(|(number, extent)| {
-                let (of, extent) = extent.as_ref()?;
-                (of == stream && piece.within(*extent).next().is_some()).then_some(number)
-            });
-            let rows =
-                touched.map(|number| rows_of(reader.clone(), files[number].object.clone(), number, piece.clone()));
-            let mut rows = futures_util::stream::iter(rows).buffered(READ_AT_ONCE);
-            let mut found = Vec::new();
-            while let Some((number, rows)) = rows.next().await {
-                match rows {
-                    Ok(rows) => found.extend(rows),
-                    Err(error) => note_fault(&files[number], error, report),
-                }
+        let mut pieces = copies::pieces(&ledger.again, COMPARED_AT_ONCE);
+        let (mut copies, mut done) = (Copies::default(), 0);
+        while let Some(piece) = pieces.pop() {
+            match rows_of_piece(reader, files, (read, stream), &piece, report).await {
+                Some(rows) => copies.add(rows),
+                None => pieces.extend(copies::pieces(&piece, piece.count().div_ceil(2))),
             }
-            copies.add(found);
-            progress(Progress::Comparing { pieces: done as u64 + 1, of: pieces.len() as u64 });
+            done += 1;
+            progress(Progress::Comparing { pieces: done, of: done + pieces.len() as u64 });
         }
         if *stream == report.stream {
             report.reused = std::mem::take(&mut copies.reused).into();
@@ -291,13 +278,44 @@ async fn compare_all(
     }
 }
 
+/// All rows of some sequences; none where they are too many to be compared at a time, and can be fewer.
+async fn rows_of_piece(
+    reader: &ObjectReader,
+    files: &[Listed],
+    (read, stream): (&Read, &String),
+    piece: &Ranges,
+    report: &mut Report,
+) -> Option<Vec<copies::Row>> {
+    let most = if piece.count() > 1 { COMPARED_ROWS } else { usize::MAX };
+    let touched = read.extents.iter().enumerate().filter_map(|(number, extent)| {
+        let (of, extent) = extent.as_ref()?;
+        (of == stream && piece.within(*extent).next().is_some()).then_some(number)
+    });
+    let rows = touched.map(|number| rows_of(reader.clone(), files[number].object.clone(), number, piece.clone(), most));
+    let mut rows = futures_util::stream::iter(rows).buffered(READ_AT_ONCE);
+    let mut found = Vec::new();
+    let mut faults = Vec::new();
+    while let Some((number, rows)) = rows.next().await {
+        match rows {
+            Ok(rows) => found.extend(rows?),
+            Err(error) => faults.push((number, error)),
+        }
+        if found.len() > most {
+            return None;
+        }
+    }
+    faults.into_iter().for_each(|(number, error)| note_fault(&files[number], error, report));
+    Some(found)
+}
+
 async fn rows_of(
     reader: ObjectReader,
     object: Object,
     number: usize,
     piece: Ranges,
-) -> (usize, Result<Vec<copies::Row>, FileError>) {
-    let read = tokio::spawn(async move { scan::rows_of(&reader, &object, number, &piece).await });
+    most: usize,
+) -> (usize, Result<Option<Vec<copies::Row>>, FileError>) {
+    let read = tokio::spawn(async move { scan::rows_of(&reader, &object, number, &piece, most).await });
     (number, read.await.unwrap_or_else(|error| Err(error.into())))
 }
 

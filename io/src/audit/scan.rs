@@ -1,7 +1,7 @@
 //! What one file holds: its rows by stream sequence, as runs.
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 
 use super::copies::Row;
 use super::file::{FileError, ParquetFile};
@@ -10,6 +10,8 @@ use crate::store::opendal::{Object, ObjectReader};
 
 pub(super) const SEQUENCE: &str = "nats_stream_sequence";
 pub(super) const PUBLISHED_AT: &str = "nats_published_at";
+/// Only in files of messages that make several rows, and in those of dead letters.
+const ROW_INDEX: &str = "nats_row_index";
 /// Rows that are decoded at a time.
 const BATCH_ROWS: usize = 8192;
 
@@ -44,25 +46,25 @@ pub(super) async fn scan(
         (Some(begin), _) => Times::Each(begin),
         (None, _) => Times::All(true),
     };
-    let both = [SEQUENCE, PUBLISHED_AT];
-    let columns = if matches!(begin, Times::Each(_)) { &both[..] } else { &both[..1] };
+    let all = [SEQUENCE, ROW_INDEX, PUBLISHED_AT];
+    let columns = if matches!(begin, Times::Each(_)) { &all[..] } else { &all[..2] };
     let mut batches = file.batches(columns, BATCH_ROWS)?;
     let (mut runs, mut earlier, mut rows) = (Runs::default(), Runs::default(), 0u64);
     while let Some(batch) = batches.next().await? {
         rows += batch.num_rows() as u64;
-        let sequences = sequences(&batch)?;
+        let found = sequences(&batch)?.zip(row_indexes(&batch)?);
         match begin {
-            Times::All(true) => sequences.for_each(|sequence| runs.push(sequence)),
-            Times::All(false) => sequences.for_each(|sequence| earlier.push(sequence)),
+            Times::All(true) => found.for_each(|(sequence, index)| runs.push(sequence, index)),
+            Times::All(false) => found.for_each(|(sequence, index)| earlier.push(sequence, index)),
             Times::Each(begin) => {
-                for (sequence, published_at) in sequences.zip(times(&batch)?) {
-                    if published_at < begin { earlier.push(sequence) } else { runs.push(sequence) }
+                for ((sequence, index), published_at) in found.zip(times(&batch)?) {
+                    if published_at < begin { earlier.push(sequence, index) } else { runs.push(sequence, index) }
                 }
             }
         }
     }
-    let extent = both_ends(&runs.0, &earlier.0).ok_or_else(|| FileError::Wrong("it has no rows".to_owned()))?;
-    let scan = Scan { stream, rows, extent, runs: runs.0, earlier: earlier.0 };
+    let extent = both_ends(&runs.runs, &earlier.runs).ok_or_else(|| FileError::Wrong("it has no rows".to_owned()))?;
+    let scan = Scan { stream, rows, extent, runs: runs.runs, earlier: earlier.runs };
     check(&file, object, &scan)?;
     Ok(scan)
 }
@@ -91,33 +93,45 @@ fn check(file: &ParquetFile<'_>, object: &Object, scan: &Scan) -> Result<(), Fil
     }
 }
 
-/// Reads those rows whose sequences are asked for, with their times.
+/// Reads those rows whose sequences are asked for, with their times; none where they are more than `most`.
 pub(super) async fn rows_of(
     reader: &ObjectReader,
     object: &Object,
     number: usize,
     asked: &Ranges,
-) -> Result<Vec<Row>, FileError> {
+    most: usize,
+) -> Result<Option<Vec<Row>>, FileError> {
     let file = ParquetFile::open(reader, object).await?;
-    let mut batches = file.batches(&[SEQUENCE, PUBLISHED_AT], BATCH_ROWS)?;
+    let mut batches = file.batches(&[SEQUENCE, PUBLISHED_AT, ROW_INDEX], BATCH_ROWS)?;
     let mut rows = Vec::new();
     while let Some(batch) = batches.next().await? {
-        let times = times(&batch)?;
-        let found = sequences(&batch)?.zip(times).filter(|(sequence, _)| asked.contains(*sequence));
-        rows.extend(found.map(|(sequence, published_at)| Row { sequence, published_at, file: number }));
+        let found = sequences(&batch)?.zip(times(&batch)?).zip(row_indexes(&batch)?);
+        let found = found.filter(|((sequence, _), _)| asked.contains(*sequence));
+        rows.extend(found.map(|((sequence, published_at), index)| Row { sequence, published_at, index, file: number }));
+        if rows.len() > most {
+            return Ok(None);
+        }
     }
-    Ok(rows)
+    Ok(Some(rows))
 }
 
 /// Runs in the making.
 #[derive(Default)]
-struct Runs(Vec<Span>);
+struct Runs {
+    runs: Vec<Span>,
+    /// The place of the last row among those of its message.
+    last_index: u32,
+}
 
 impl Runs {
-    fn push(&mut self, sequence: u64) {
-        match self.0.last_mut() {
+    /// The rows of one message stand one behind the other, by rising index, and make its sequence come once. A row that is there twice makes
+    /// it come again.
+    fn push(&mut self, sequence: u64, index: u32) {
+        let before = std::mem::replace(&mut self.last_index, index);
+        match self.runs.last_mut() {
+            Some(run) if run.last == sequence && index > before => {}
             Some(run) if run.last.checked_add(1) == Some(sequence) => run.last = sequence,
-            _ => self.0.push(Span::one(sequence)),
+            _ => self.runs.push(Span::one(sequence)),
         }
     }
 }
@@ -142,4 +156,17 @@ pub(crate) fn times(batch: &RecordBatch) -> Result<impl Iterator<Item = i64> + '
     let column = column.filter(|column| column.null_count() == 0);
     let column = column.ok_or(FileError::Foreign("it has no column nats_published_at of times in microseconds"))?;
     Ok(column.values().iter().copied())
+}
+
+/// Each row's place among those of its message: 0 in files that don't tell.
+pub(crate) fn row_indexes(batch: &RecordBatch) -> Result<impl Iterator<Item = u32> + '_, FileError> {
+    let column = match batch.column_by_name(ROW_INDEX) {
+        None => None,
+        Some(column) => {
+            let column = column.as_primitive_opt::<Int32Type>().filter(|column| column.null_count() == 0);
+            Some(column.ok_or(FileError::Foreign("its column nats_row_index is not one of whole numbers"))?)
+        }
+    };
+    let index = move |row| column.map_or(0, |column| column.value(row).cast_unsigned());
+    Ok((0..batch.num_rows()).map(index))
 }

@@ -20,6 +20,11 @@ use crate::schema::StreamSchema;
 
 /// A file with these sequences, each published at this microsecond.
 fn file(rows: &[(u64, i64)]) -> Vec<u8> {
+    file_of(rows.iter().map(|(sequence, micros)| (*sequence, *micros, 0)))
+}
+
+/// The same with each row's place among those of its message.
+fn file_of(rows: impl IntoIterator<Item = (u64, i64, u32)>) -> Vec<u8> {
     let config = EncodeConfig {
         compression: Compression::Snappy,
         // So that there are many row groups.
@@ -31,17 +36,17 @@ fn file(rows: &[(u64, i64)]) -> Vec<u8> {
         prefix: "events".to_owned(),
         dead_letter_prefix: "dead".to_owned(),
     };
-    let rows = rows.iter().map(|(stream_sequence, micros)| {
+    let rows = rows.into_iter().map(|(stream_sequence, micros, index)| {
         let letter = DeadLetter {
             subject: "events.a".to_owned(),
             headers: BTreeMap::new(),
             // Not to be compressed: the sequences stand far before the file's end then.
-            body: noise(*stream_sequence),
+            body: noise(stream_sequence),
             reason: "why".to_owned(),
             delivery_count: 1,
         };
-        let message = MessageId { stream_sequence: *stream_sequence, published_at: micros * 1000 };
-        BatchRow { message, index: 0, payload: Payload::DeadLetter(Box::new(letter)) }
+        let message = MessageId { stream_sequence, published_at: micros * 1000 };
+        BatchRow { message, index, payload: Payload::DeadLetter(Box::new(letter)) }
     });
     let rows: Vec<_> = rows.collect();
     Encoder::new(&StreamSchema::built_in().unwrap(), config).encode(&Destination::DeadLetter, &rows).unwrap().to_vec()
@@ -142,6 +147,42 @@ async fn other_streams_are_counted_apart_and_their_copies_are_found() {
     let report = inspect(&reader, None, &options, |_| ()).await.unwrap();
     assert_eq!(report.other_streams, [OtherStream { stream: "S".to_owned(), files: 2, rows: 6 }]);
     assert_eq!((report.gaps.sequences, report.duplicates.rows), (0, 3));
+}
+
+/// A message that is a batch makes rows in several files. What is there twice is found among them, and what is missing.
+#[tokio::test]
+async fn rows_of_batches_are_known_by_their_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = |rows: &[(u64, u32)]| file_of(rows.iter().map(|(sequence, index)| (*sequence, 7, *index)));
+    let whole = [
+        ("a.parquet", rows(&[(1, 0), (1, 1), (1, 4), (2, 0), (4, 0), (4, 2), (6, 0)])),
+        ("b.parquet", rows(&[(1, 2), (1, 3), (2, 1), (4, 1), (6, 1)])),
+    ];
+    let reader = store(folder.path(), &whole);
+    let options = Options { stream: "S".to_owned(), prefixes: vec!["events".to_owned()], ..Options::default() };
+    let inspect = || async { inspect(&reader, None, &options, |_| ()).await.unwrap() };
+    let report = inspect().await;
+    assert_eq!((report.totals.rows, report.duplicates.rows, report.reused.sequences), (12, 0, 0), "{report:#?}");
+    assert_eq!(report.gaps.ranges.iter().map(|span| span.first).collect::<Vec<_>>(), [3, 5]);
+
+    // One row in a third file, one twice in its own file, and a whole file again.
+    let planted =
+        [("c.parquet", rows(&[(2, 1)])), ("d.parquet", rows(&[(7, 0), (7, 1), (7, 1), (7, 2)])), whole[0].clone()];
+    store(folder.path(), &[planted[0].clone(), planted[1].clone(), ("e.parquet", planted[2].1.clone())]);
+    let report = inspect().await;
+    let groups = report.duplicates.groups.iter().map(|group| {
+        let files: Vec<_> = group.files.iter().map(|key| key.trim_start_matches("events/p/").to_owned()).collect();
+        (files.join(" "), group.rows, group.sequences.ranges.iter().map(|span| (span.first, span.last)).collect())
+    });
+    let expected = [
+        ("a.parquet e.parquet", 7, vec![(1, 2), (4, 4), (6, 6)]),
+        ("b.parquet c.parquet", 1, vec![(2, 2)]),
+        ("d.parquet", 1, vec![(7, 7)]),
+    ];
+    let mut groups: Vec<(String, u64, Vec<_>)> = groups.collect();
+    groups.sort();
+    assert_eq!(groups, expected.map(|(files, rows, spans)| (files.to_owned(), rows, spans)));
+    assert_eq!(report.duplicates.rows, 9);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use warehouse_sink_core::{Backoff, Capacity, Delivery, DeliveryId, Destination, Rows};
+use warehouse_sink_core::{Backoff, Capacity, Delivery, DeliveryId, Destination};
 
 use crate::health::{Health, Part};
 use crate::metrics::Metrics;
@@ -20,8 +20,9 @@ pub(super) enum FromFetcher<H, P, R> {
     Epoch(u64),
     /// It is ready to fetch.
     Ask(oneshot::Sender<Capacity>),
-    /// Deliveries, each with the handle that settles it, and the part of the grant that they used.
-    Deliveries { deliveries: Vec<Delivery<P, R>>, handles: Vec<H>, used: Capacity },
+    /// Deliveries, each with the handle that settles it, and the part of the grant that they used. A fetcher that must not go on
+    /// before they are taken waits until `taken` is dropped.
+    Deliveries { deliveries: Vec<Delivery<P, R>>, handles: Vec<H>, used: Capacity, taken: Option<oneshot::Sender<()>> },
     /// The pull has ended; this is left of the grant.
     Ended { unused: Capacity },
 }
@@ -48,6 +49,29 @@ const BACKOFF: Backoff = Backoff { initial: Duration::from_millis(100), max: Dur
 
 /// How often the server hears of a fetcher that waits for room.
 const KEEP_TURN: Duration = Duration::from_secs(1);
+
+/// What is left of a grant.
+struct Left {
+    /// Of what may be fetched.
+    grant: Capacity,
+    /// Of the bytes that rows may take before the machine knows of them. They may take more than their messages.
+    rows: u64,
+}
+
+/// Deliveries that are not handed in yet.
+struct Piece<P, R, H> {
+    deliveries: Vec<Delivery<P, R>>,
+    handles: Vec<H>,
+    fetched_bytes: u64,
+    row_bytes: u64,
+}
+
+impl<P, R, H> Piece<P, R, H> {
+    fn new(messages: usize) -> Self {
+        let (deliveries, handles) = (Vec::with_capacity(messages), Vec::with_capacity(messages));
+        Piece { deliveries, handles, fetched_bytes: 0, row_bytes: 0 }
+    }
+}
 
 pub(super) struct Fetcher<S: Source, D: Decode> {
     pub source: S,
@@ -127,18 +151,18 @@ impl<S: Source, D: Decode> Fetcher<S, D> {
 
     /// One pull from its request to its end, with the grant settled whatever happens.
     async fn pull(&mut self, grant: Capacity) -> Result<(), SourceError> {
-        let mut left = grant;
+        let mut left = Left { grant, rows: grant.bytes };
         let result = self.pull_within(&mut left).await;
         // The driver being gone is found out at the next grant.
-        let _ = self.driver.send(FromFetcher::Ended { unused: left }).await;
+        let _ = self.driver.send(FromFetcher::Ended { unused: left.grant }).await;
         result
     }
 
-    async fn pull_within(&mut self, left: &mut Capacity) -> Result<(), SourceError> {
+    async fn pull_within(&mut self, left: &mut Left) -> Result<(), SourceError> {
         let mut pull = tokio::select! {
             biased;
             _ = self.stop.told() => return Ok(()),
-            pull = self.source.pull(*left) => pull?,
+            pull = self.source.pull(left.grant) => pull?,
         };
         let mut cancelled = false;
         loop {
@@ -159,31 +183,46 @@ impl<S: Source, D: Decode> Fetcher<S, D> {
         }
     }
 
-    async fn hand_in(&mut self, messages: Vec<S::Message>, left: &mut Capacity) {
-        let mut deliveries = Vec::with_capacity(messages.len());
-        let mut handles = Vec::with_capacity(messages.len());
-        let mut bytes = 0;
+    async fn hand_in(&mut self, messages: Vec<S::Message>, left: &mut Left) {
         self.metrics.fetched.increment(messages.len() as u64);
+        let mut piece = Piece::new(messages.len());
         for message in messages {
             let delivery = self.decode(&message);
-            bytes += message.body().len() as u64;
-            deliveries.push(delivery);
-            handles.push(message.into_handle());
+            piece.fetched_bytes += message.body().len() as u64;
+            piece.row_bytes = piece.row_bytes.saturating_add(delivery.rows.bytes());
+            piece.deliveries.push(delivery);
+            piece.handles.push(message.into_handle());
+            if piece.row_bytes > left.rows {
+                // No more is made than fits, and one message, until the machine has taken this or given it back.
+                let (taken, is_taken) = oneshot::channel();
+                self.send(std::mem::replace(&mut piece, Piece::new(0)), left, Some(taken)).await;
+                let _ = is_taken.await;
+            }
         }
-        let used = Capacity { messages: deliveries.len().min(left.messages), bytes: bytes.min(left.bytes) };
-        left.messages -= used.messages;
-        left.bytes -= used.bytes;
+        if !piece.deliveries.is_empty() {
+            self.send(piece, left, None).await;
+        }
+    }
+
+    async fn send(
+        &mut self,
+        piece: Piece<D::Partition, D::Payload, S::Handle>,
+        left: &mut Left,
+        taken: Option<oneshot::Sender<()>>,
+    ) {
+        let Piece { deliveries, handles, fetched_bytes, row_bytes } = piece;
+        left.rows = left.rows.saturating_sub(row_bytes);
+        let Left { grant, .. } = left;
+        let used = Capacity { messages: deliveries.len().min(grant.messages), bytes: fetched_bytes.min(grant.bytes) };
+        grant.messages -= used.messages;
+        grant.bytes -= used.bytes;
         // A driver that is gone settles nothing; the server delivers the messages again.
-        let _ = self.driver.send(FromFetcher::Deliveries { deliveries, handles, used }).await;
+        let _ = self.driver.send(FromFetcher::Deliveries { deliveries, handles, used, taken }).await;
     }
 
     fn decode(&mut self, message: &S::Message) -> Delivery<D::Partition, D::Payload> {
         let rows = self.decoder.decode(message);
-        let poison = match &rows {
-            Rows::One(row) => row.destination == Destination::DeadLetter,
-            Rows::Many(rows) => rows.iter().any(|row| row.destination == Destination::DeadLetter),
-        };
-        if poison {
+        if rows.as_slice().iter().any(|row| row.destination == Destination::DeadLetter) {
             self.metrics.poison.increment(1);
         }
         if message.delivery_count() > 1 {
@@ -202,3 +241,6 @@ impl<S: Source, D: Decode> Fetcher<S, D> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

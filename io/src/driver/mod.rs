@@ -255,10 +255,12 @@ where
             }
             FromFetcher::Ask(answer) => self.grants.ask(answer),
             FromFetcher::Ended { unused } => self.grants.settle(unused),
-            FromFetcher::Deliveries { deliveries, handles, used } => {
+            FromFetcher::Deliveries { deliveries, handles, used, taken } => {
                 self.grants.settle(used);
                 self.handles.extend(deliveries.iter().map(|delivery| delivery.id).zip(handles));
                 self.handle(Event::Fetched(deliveries));
+                // A fetcher that waits may go on.
+                drop(taken);
             }
         }
     }

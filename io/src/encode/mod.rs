@@ -229,7 +229,7 @@ impl Encode for Encoder {
 fn chunk_len(rows: &[BatchRow<Payload>]) -> usize {
     let mut bytes = 0;
     let fits = |row: &&BatchRow<Payload>| {
-        bytes += row.payload.body().len();
+        bytes += row.payload.body_len();
         bytes <= CHUNK_BYTES
     };
     rows.iter().take(CHUNK_ROWS).take_while(fits).count().max(1)
@@ -237,10 +237,10 @@ fn chunk_len(rows: &[BatchRow<Payload>]) -> usize {
 
 fn dead_letters(rows: &[BatchRow<Payload>]) -> Result<RecordBatch, EncodeError> {
     let mut columns = DeadLetterColumns::new(rows.len());
-    for BatchRow { message, payload, .. } in rows {
+    for BatchRow { message, payload, index } in rows {
         let stream_sequence = message.stream_sequence;
         let Payload::DeadLetter(letter) = payload else { return Err(EncodeError::Misplaced { stream_sequence }) };
-        let pushed = columns.push(letter, stream_sequence, message.published_at);
+        let pushed = columns.push(letter, stream_sequence, message.published_at, *index);
         pushed.map_err(|source| EncodeError::Row { stream_sequence, source })?;
     }
     Ok(columns.finish()?)

@@ -26,15 +26,20 @@ pub(super) fn properties(config: &EncodeConfig, table: &Table) -> WriterProperti
 /// The first of the rows as columns, and how many they are: as many as memory is well used for, and one at least.
 pub(super) fn batch(table: &Table, rows: &[BatchRow<Payload>]) -> Result<(RecordBatch, usize), EncodeError> {
     let mut columns = TableColumns::new(table, rows.len());
-    let mut taken = 0;
+    let (mut taken, mut of_part) = (0, Vec::new());
     for BatchRow { message, payload, index } in rows {
         if columns.is_full() {
             break;
         }
         let stream_sequence = message.stream_sequence;
         let (body, notes) = match payload {
-            Payload::Event(body) => (body, &[][..]),
-            Payload::Noted(noted) => (&noted.body, &noted.notes[..]),
+            Payload::Event(body) => (&body[..], &[][..]),
+            Payload::Noted(noted) => (&noted.body[..], &noted.notes[..]),
+            Payload::Part(part) => {
+                of_part.clear();
+                part.push_body(&mut of_part);
+                (&of_part[..], &part.batch.notes[..])
+            }
             Payload::DeadLetter(_) => return Err(EncodeError::Misplaced { stream_sequence }),
         };
         let pushed = columns.push_noted(body, notes, stream_sequence, message.published_at, *index);

@@ -11,11 +11,13 @@ const OURS: &str = "Warehouse-Sink-Replay-";
 /// What the ids of replayed messages begin with.
 const ID: &str = "warehouse-sink-replay";
 
-/// A message as the dead letter knows it: its sequence, and its time of publishing in microseconds since the Unix epoch.
+/// A message as the dead letter knows it: its sequence, and its time of publishing in microseconds since the Unix epoch; and which of
+/// its rows the dead letter is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Origin {
     pub sequence: u64,
     pub published_at: i64,
+    pub index: u32,
 }
 
 /// Why a message can't be published with its headers.
@@ -27,14 +29,18 @@ pub(super) struct HeaderError {
 
 /// The id of a replay, by which the server knows the second of two within its duplicate window.
 pub(super) fn id(stream: &str, origin: Origin) -> String {
-    format!("{ID}:{stream}:{}:{}", origin.sequence, origin.published_at)
+    let Origin { sequence, published_at, index } = origin;
+    let of_row = if index == 0 { String::new() } else { format!(":{index}") };
+    format!("{ID}:{stream}:{sequence}:{published_at}{of_row}")
 }
 
 /// The dead letter that a message of the stream was made of, by its id; none for any other message.
 pub(super) fn origin(stream: &str, id: &str) -> Option<Origin> {
     let rest = id.strip_prefix(ID)?.strip_prefix(':')?.strip_prefix(stream)?.strip_prefix(':')?;
-    let (sequence, published_at) = rest.split_once(':')?;
-    Some(Origin { sequence: sequence.parse().ok()?, published_at: published_at.parse().ok()? })
+    let (sequence, rest) = rest.split_once(':')?;
+    let (published_at, index) = rest.split_once(':').unwrap_or((rest, "0"));
+    let (sequence, published_at) = (sequence.parse().ok()?, published_at.parse().ok()?);
+    Some(Origin { sequence, published_at, index: index.parse().ok()? })
 }
 
 /// The publisher's headers, without what told the server how to take the message the first time, and with what makes a second replay
@@ -86,7 +92,7 @@ fn put(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), HeaderErr
 mod tests {
     use super::*;
 
-    const ORIGIN: Origin = Origin { sequence: 7, published_at: -5 };
+    const ORIGIN: Origin = Origin { sequence: 7, published_at: -5, index: 0 };
 
     fn letter(headers: &[(&str, &str)]) -> DeadLetter {
         let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -141,7 +147,11 @@ mod tests {
 
     #[test]
     fn an_id_leads_back_to_its_dead_letter() {
-        assert_eq!(origin("S", &id("S", ORIGIN)), Some(ORIGIN));
+        let of_row = Origin { index: 3, ..ORIGIN };
+        assert_eq!(id("S", of_row), "warehouse-sink-replay:S:7:-5:3");
+        for known in [ORIGIN, of_row] {
+            assert_eq!(origin("S", &id("S", known)), Some(known));
+        }
         for other in
             ["", "x", "warehouse-sink-replay:T:7:5", "warehouse-sink-replay:S:7", "warehouse-sink-replay:S:a:5"]
         {

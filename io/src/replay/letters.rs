@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use arrow::array::{Array, AsArray, BinaryArray, ListArray, MapArray, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
+use warehouse_sink_core::MessageId;
 use warehouse_sink_proto::DeadLetter;
 
 use super::headers::Origin;
 use crate::audit::file::FileError;
-use crate::audit::scan::{sequences, times};
+use crate::audit::scan::{row_indexes, sequences, times};
+use crate::source::Incoming;
 
 /// A dead letter and which message it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,22 +19,54 @@ pub(super) struct Letter {
     pub letter: DeadLetter,
 }
 
+/// To the decoder it is the message that it was.
+impl Incoming for &Letter {
+    type Handle = ();
+
+    fn id(&self) -> MessageId {
+        let Origin { sequence, published_at, .. } = self.origin;
+        MessageId { stream_sequence: sequence, published_at: published_at.saturating_mul(1000) }
+    }
+    fn delivery_count(&self) -> u64 {
+        self.letter.delivery_count
+    }
+    fn subject(&self) -> &str {
+        &self.letter.subject
+    }
+    fn body(&self) -> &[u8] {
+        &self.letter.body
+    }
+    fn headers(&self) -> BTreeMap<String, Vec<String>> {
+        self.letter.headers.clone()
+    }
+    fn into_handle(self) {}
+}
+
 /// The origins and subjects alone: [`COLUMNS`] are enough.
 pub(super) fn places(batch: &RecordBatch) -> Result<Vec<(Origin, String, String)>, FileError> {
     let (subjects, reasons) = (texts(batch, "nats_subject")?, texts(batch, "reason")?);
-    let origins = sequences(batch)?.zip(times(batch)?);
-    let rows = origins.enumerate().map(|(row, (sequence, published_at))| {
-        let origin = Origin { sequence, published_at };
+    let origins = sequences(batch)?.zip(times(batch)?).zip(row_indexes(batch)?);
+    let rows = origins.enumerate().map(|(row, ((sequence, published_at), index))| {
+        let origin = Origin { sequence, published_at, index };
         (origin, subjects.value(row).to_owned(), reasons.value(row).to_owned())
     });
     Ok(rows.collect())
 }
 
 /// The columns that [`places`] needs.
-pub(super) const COLUMNS: [&str; 4] = ["nats_stream_sequence", "nats_published_at", "nats_subject", "reason"];
+pub(super) const COLUMNS: [&str; 5] =
+    ["nats_stream_sequence", "nats_published_at", "nats_row_index", "nats_subject", "reason"];
 /// The columns that [`letters`] needs: all.
-pub(super) const ALL_COLUMNS: [&str; 7] =
-    ["nats_stream_sequence", "nats_published_at", "nats_subject", "headers", "body", "reason", "delivery_count"];
+pub(super) const ALL_COLUMNS: [&str; 8] = [
+    "nats_stream_sequence",
+    "nats_published_at",
+    "nats_row_index",
+    "nats_subject",
+    "headers",
+    "body",
+    "reason",
+    "delivery_count",
+];
 
 /// The rows of a file as they went in.
 pub(super) fn letters(batch: &RecordBatch) -> Result<Vec<Letter>, FileError> {
@@ -91,7 +125,7 @@ mod tests {
             ("Two".to_owned(), vec!["b".to_owned()]),
         ]);
         let letter = |body: &[u8], headers: &BTreeMap<_, _>, sequence: u64| Letter {
-            origin: Origin { sequence, published_at: 1_735_689_600_123_456 },
+            origin: Origin { sequence, published_at: 1_735_689_600_123_456, index: sequence as u32 % 3 },
             letter: DeadLetter {
                 subject: format!("events.{sequence}"),
                 headers: headers.clone(),
@@ -107,7 +141,7 @@ mod tests {
         ];
         let mut columns = DeadLetterColumns::new(3);
         for Letter { origin, letter } in &all {
-            columns.push(letter, origin.sequence, origin.published_at * 1000 + 999).unwrap();
+            columns.push(letter, origin.sequence, origin.published_at * 1000 + 999, origin.index).unwrap();
         }
         let batch = columns.finish().unwrap();
         assert_eq!(letters(&batch).unwrap(), all);

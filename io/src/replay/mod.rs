@@ -15,11 +15,13 @@ mod report;
 
 use std::collections::BTreeSet;
 
-use metrics::NoopRecorder;
+use warehouse_sink_core::{Destination, Rows};
+use warehouse_sink_proto::Partition;
 
 use crate::audit::file::{FileError, ParquetFile};
 use crate::audit::list::{self, Kind, Listed};
 use crate::metrics::Metrics;
+use crate::payload::{Decode, Payload};
 use crate::schema::{StreamDecoder, StreamSchema};
 use crate::source::SourceError;
 use crate::source::nats::NatsSource;
@@ -59,7 +61,7 @@ pub struct Options {
 
 impl Options {
     fn wants(&self, origin: Origin, reason: &str) -> bool {
-        let Origin { sequence, published_at } = origin;
+        let Origin { sequence, published_at, .. } = origin;
         (self.sequences.is_empty() || self.sequences.contains(sequence))
             && self.since.is_none_or(|since| published_at >= since)
             && self.until.is_none_or(|until| published_at < until)
@@ -126,7 +128,7 @@ pub async fn replay(
         replayed_before(source, &wanted, options, |messages, of| progress(Progress::Searching { messages, of })).await?
     };
     let mut publishing = Publishing::new(source, before, options, &mut report);
-    let mut decoder = schema.decoder(&Metrics::register(&NoopRecorder));
+    let mut decoder = schema.decoder(&Metrics::noop());
     for file in &wanted.files {
         let mut tell = |letters| progress(Progress::Replaying { letters, of });
         let read = replay_file(reader, file, options, &mut decoder, &mut publishing, &mut tell).await;
@@ -234,12 +236,12 @@ async fn replay_file(
     let file = ParquetFile::open(reader, &file.object).await?;
     let mut batches = file.batches(&letters::ALL_COLUMNS, BATCH_ROWS)?;
     while let Some(batch) = batches.next().await? {
-        for Letter { origin, letter } in letters::letters(&batch)? {
-            if !options.wants(origin, &letter.reason) {
+        for letter in letters::letters(&batch)? {
+            if !options.wants(letter.origin, &letter.letter.reason) {
                 continue;
             }
-            let published_at = origin.published_at.saturating_mul(1000);
-            let refused = decoder.refusal(&letter.subject, &letter.body, published_at);
+            let refused = refusal(decoder.decode(&&letter));
+            let Letter { origin, letter } = letter;
             publishing.take(origin, letter, refused).await;
             progress(publishing.report.wanted);
             if publishing.report.error.is_some() {
@@ -250,13 +252,29 @@ async fn replay_file(
     Ok(())
 }
 
+/// Why a message is refused, if nothing of it can be stored but dead letters: what the first of them says.
+fn refusal(rows: Rows<Partition, Payload>) -> Option<String> {
+    if rows.as_slice().iter().any(|row| row.destination != Destination::DeadLetter) {
+        return None;
+    }
+    rows.into_iter().find_map(|row| match row.payload {
+        Payload::DeadLetter(letter) => Some(letter.reason),
+        _ => None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use warehouse_sink_proto::{DeadLetter, Table, TableOptions};
+
     use super::*;
+    use crate::schema::Route;
 
     #[test]
     fn filters_go_together() {
-        let origin = Origin { sequence: 7, published_at: 100 };
+        let origin = Origin { sequence: 7, published_at: 100, index: 0 };
         assert!(Options::default().wants(origin, "any"));
         let some = Options {
             sequences: [Span { first: 5, last: 7 }].into_iter().collect(),
@@ -271,5 +289,33 @@ mod tests {
         assert!(!some.wants(Origin { sequence: 8, ..origin }, reason));
         assert!(!some.wants(Origin { published_at: 99, ..origin }, reason));
         assert!(!some.wants(Origin { published_at: 101, ..origin }, reason));
+    }
+
+    /// A message that was refused as a whole is judged by its elements, as the sink will: one good row is worth a replay.
+    #[test]
+    fn a_batch_is_judged_by_its_elements() {
+        const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/tests/protos");
+        let mut compiler = protox::Compiler::new([FOLDER]).unwrap();
+        let set = compiler.include_imports(true).open_files(["table3.proto"]).unwrap().encode_file_descriptor_set();
+        let options = TableOptions { explode: Some("sales".to_owned()), ..TableOptions::new("table3.Batch") };
+        let table = Table::new(&set, &options).unwrap();
+        let mut decoder = StreamSchema::Tables([Route::all(table)].into()).decoder(&Metrics::noop());
+        let mut refused = |body: &[u8]| {
+            let origin = Origin { sequence: 1, published_at: 1_735_689_600_000_000, index: 0 };
+            let (subject, reason) = ("events.sales".to_owned(), "no route".to_owned());
+            let letter = DeadLetter { subject, headers: BTreeMap::new(), body: body.into(), reason, delivery_count: 1 };
+            refusal(decoder.decode(&&Letter { origin, letter }))
+        };
+        let (good, broken) = (&b"\x12\x03\x0A\x01x"[..], &b"\x12\x03\x0A\x01\xFF"[..]);
+        assert_eq!(refused(&[good, broken].concat()), None);
+        assert_eq!(refused(&[broken, good].concat()), None);
+        let reason = refused(&[broken, broken].concat()).unwrap();
+        assert!(
+            reason.starts_with("element 0 of the batch: the body is not a table3.Batch: sales.article"),
+            "{reason}"
+        );
+        assert_eq!(refused(b""), None, "a message without elements is acked");
+        let many = refused(&b"\x12\x00".repeat(65_537)).unwrap();
+        assert!(many.starts_with("the message is too large a batch"), "{many}");
     }
 }

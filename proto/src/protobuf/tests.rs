@@ -212,3 +212,13 @@ proptest! {
         }
     }
 }
+
+/// Found by the fuzzer: prost-reflect panics.
+#[test]
+fn a_name_that_comes_twice_is_refused() {
+    let message = DescriptorProto { name: Some("A".to_owned()), ..DescriptorProto::default() };
+    let file = FileDescriptorProto { message_type: vec![message; 2], ..FileDescriptorProto::default() };
+    let set = FileDescriptorSet { file: vec![file] }.encode_to_vec();
+    let error = Tables::decode(&set).unwrap_err().to_string();
+    assert!(error.starts_with("the descriptor set cannot be used: "), "{error}");
+}

@@ -3,8 +3,10 @@
 //! A row is a message of its own: all that stands around the elements, and one of them. Messages can be put together like that by
 //! their bytes alone. So whatever reads rows need not know that there was a batch.
 
+use super::json::Json;
 use super::protobuf::Protobuf;
-use super::{Format, Table, json};
+use super::{Format, Table};
+use crate::json::END;
 use crate::poison::Poison;
 use crate::protobuf::{Cardinality, Kind, MessageId, Reader, SchemaError, Shelf, Tables, WireError};
 
@@ -12,7 +14,7 @@ use crate::protobuf::{Cardinality, Kind, MessageId, Reader, SchemaError, Shelf, 
 const MAX_ROWS: usize = 65_536;
 
 /// The most bytes of all rows of one message: what stands around the elements is in each.
-const MAX_BYTES: usize = 64 * 1024 * 1024;
+pub const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
 
 /// The field whose elements are rows.
 #[derive(Clone, Copy, Debug)]
@@ -40,9 +42,10 @@ impl Exploded {
         Ok(Self { number })
     }
 
-    /// Cuts a body into what stands around the elements, and the elements with their keys.
-    fn cut(self, body: &[u8]) -> Result<(Vec<u8>, Vec<&[u8]>), WireError> {
-        let (mut around, mut elements) = (Vec::new(), Vec::new());
+    /// Cuts a body into what stands around the elements, and the elements with their keys. Beyond the most that are possible, elements
+    /// are only counted.
+    fn cut(self, body: &[u8]) -> Result<(Batch<'_>, usize), WireError> {
+        let (mut around, mut elements, mut count) = (Vec::new(), Vec::new(), 0);
         let mut reader = Reader::new(body);
         while !reader.is_empty() {
             let start = reader.at();
@@ -51,13 +54,27 @@ impl Exploded {
             reader.pass(key)?;
             let bytes = body.get(start..reader.at()).unwrap_or_default();
             if is_element {
-                elements.push(bytes);
+                count += 1;
+                if count <= MAX_ROWS {
+                    elements.push(bytes);
+                }
             } else {
                 around.extend_from_slice(bytes);
             }
         }
-        Ok((around, elements))
+        Ok((Batch { around, elements, end: &[] }, count))
     }
+}
+
+/// A message that was taken apart. A row's body is what stands around the elements, one of them, and the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch<'a> {
+    /// What is in each row.
+    pub around: Vec<u8>,
+    /// What is in one row each.
+    pub elements: Vec<&'a [u8]>,
+    /// What is behind each element.
+    pub end: &'static [u8],
 }
 
 impl Table {
@@ -70,41 +87,45 @@ impl Table {
         }
     }
 
-    /// The rows of a message that is a batch, each a message of its own with one element; none where it has no elements. What is
-    /// wrong with an element is found when its row is decoded.
+    /// Takes a message apart that is a batch. What is wrong with an element is found when its row is decoded. `beside` is how many bytes
+    /// a row takes beside its body.
     ///
     /// # Errors
     ///
-    /// [`Poison`], the whole of it: what stands around the elements can't be read, or there are too many.
-    pub fn explode(&self, body: &[u8]) -> Result<Vec<Box<[u8]>>, Poison> {
-        match &self.0.format {
+    /// [`Poison`], the whole of it: what stands around the elements can't be read, or they make too many rows, or too large ones.
+    pub fn explode<'a>(&self, body: &'a [u8], beside: usize) -> Result<Batch<'a>, Poison> {
+        let (batch, rows) = match &self.0.format {
             Format::Protobuf(messages) => match messages.exploded {
-                Some(exploded) => rows_of_message(messages, exploded, body),
-                None => Ok(vec![body.into()]),
+                Some(exploded) => cut_message(messages, exploded, body)?,
+                None => (one_row(body), 1),
             },
-            Format::Json(documents) if documents.explodes() => {
-                let (around, elements) = documents.cut(body)?;
-                check_size(around.len(), elements.len(), body)?;
-                Ok(elements.into_iter().map(|element| json::row(&around, element)).collect())
-            }
-            Format::Json(_) => Ok(vec![body.into()]),
+            Format::Json(documents) if documents.explodes() => cut_document(documents, body)?,
+            Format::Json(_) => (one_row(body), 1),
+        };
+        let bytes = batch.around.len().saturating_add(beside).saturating_mul(rows).saturating_add(body.len());
+        if rows > MAX_ROWS || bytes > MAX_BATCH_BYTES {
+            let (max_rows, max_bytes) = (MAX_ROWS, MAX_BATCH_BYTES);
+            return Err(Poison::TooManyRows { rows, bytes, max_rows, max_bytes });
         }
+        Ok(batch)
     }
 }
 
-fn rows_of_message(messages: &Protobuf, exploded: Exploded, body: &[u8]) -> Result<Vec<Box<[u8]>>, Poison> {
-    let (around, elements) = exploded.cut(body).map_err(|source| messages.not_a_message(source))?;
+fn one_row(body: &[u8]) -> Batch<'_> {
+    Batch { around: body.into(), elements: vec![&[]], end: &[] }
+}
+
+fn cut_message<'a>(messages: &Protobuf, exploded: Exploded, body: &'a [u8]) -> Result<(Batch<'a>, usize), Poison> {
+    let (batch, rows) = exploded.cut(body).map_err(|source| messages.not_a_message(source))?;
     let mut shelf = Shelf::default();
-    let read = shelf.take().read(&messages.tables, messages.message, &around);
+    let read = shelf.take().read(&messages.tables, messages.message, &batch.around);
     read.map_err(|source| messages.not_a_message(source))?;
-    check_size(around.len(), elements.len(), body)?;
-    Ok(elements.into_iter().map(|element| [&around, element].concat().into()).collect())
+    Ok((batch, rows))
 }
 
-fn check_size(around: usize, rows: usize, body: &[u8]) -> Result<(), Poison> {
-    let bytes = around.saturating_mul(rows).saturating_add(body.len());
-    if rows > MAX_ROWS || bytes > MAX_BYTES {
-        return Err(Poison::TooManyRows { rows, bytes, max_rows: MAX_ROWS, max_bytes: MAX_BYTES });
-    }
-    Ok(())
+fn cut_document<'a>(documents: &Json, body: &'a [u8]) -> Result<(Batch<'a>, usize), Poison> {
+    let (around, elements) = documents.cut(body)?;
+    let elements: Vec<_> = elements.into_iter().map(str::as_bytes).collect();
+    let rows = elements.len();
+    Ok((Batch { around: around.into_bytes(), elements, end: END.as_bytes() }, rows))
 }

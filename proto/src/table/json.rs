@@ -5,7 +5,7 @@ use arrow::datatypes::Field as ArrowField;
 use super::layout::{FolderField, Layout};
 use super::options::{EventTime, TableOptions, TimeUnit};
 use super::value::{FolderValue, Values};
-use crate::json::{Cell, Document, END, JsonError, Part, Row, Struct, Type, columns, cut, is_whole, path};
+use crate::json::{Cell, Document, JsonError, Part, Row, Struct, Type, columns, cut, is_whole, path};
 use crate::nested::MAX_COLUMNS;
 use crate::protobuf::SchemaError;
 
@@ -94,17 +94,12 @@ impl Json {
         document.read(&self.columns, self.part(), body)
     }
 
-    /// What stands around the elements of a batch, as the start of each row, and the elements; behind each comes [`END`].
+    /// What stands around the elements of a batch, as the start of each row, and the elements; behind each comes `END`.
     pub fn cut<'a>(&self, body: &'a [u8]) -> Result<(String, Vec<&'a str>), JsonError> {
         let index = self.exploded.unwrap_or_default();
         let text = Document::default().read(&self.columns, Part::Around(index), body)?;
         cut(&self.columns.columns[index].key, text)
     }
-}
-
-/// A row of a batch.
-pub(super) fn row(around: &str, element: &str) -> Box<[u8]> {
-    [around, element, END].concat().into_bytes().into()
 }
 
 /// Finds the column whose elements are rows, and makes it one that has one value: that of the row.

@@ -27,6 +27,7 @@ use protobuf::Protobuf;
 
 pub use columns::TableColumns;
 pub use decoder::TableDecoder;
+pub use explode::{Batch, MAX_BATCH_BYTES};
 pub use leaves::{Leaf, LeafKind};
 pub use notes::Note;
 pub use options::{EventTime, TableOptions, TimeUnit};

@@ -291,13 +291,19 @@ fn batches() -> TableOptions {
     TableOptions { explode: Some("sales".to_owned()), ..TableOptions::new("table3.Batch") }
 }
 
+/// The bodies of the rows of a batch.
+fn taken_apart(table: &Table, body: &[u8]) -> Vec<Vec<u8>> {
+    let batch = table.explode(body, 0).unwrap();
+    batch.elements.iter().map(|element| [&batch.around, *element].concat()).collect()
+}
+
 /// The elements may come anywhere; what stands around them is in each row.
 #[test]
 fn a_batch_is_a_row_for_each_element() {
     let table = rows(&batches());
     // tenant "a", a sale of "x", a tag, an empty sale, the tenant once more: the last counts.
     let body = b"\x0A\x01a\x12\x03\x0A\x01x\x22\x01t\x12\x00\x0A\x01b";
-    let made = table.explode(body).unwrap();
+    let made = taken_apart(&table, body);
     assert_eq!(made.len(), 2);
     assert_eq!(&*made[0], b"\x0A\x01a\x22\x01t\x0A\x01b\x12\x03\x0A\x01x");
     let mut columns = TableColumns::new(&table, 2);
@@ -315,13 +321,13 @@ fn a_batch_is_a_row_for_each_element() {
     assert_eq!(shown("nats_row_index"), ["0", "1"]);
     let articles = batch.column_by_name("sales").unwrap().as_struct().column_by_name("article").unwrap();
     assert_eq!(articles.as_string::<i32>().iter().flatten().collect::<Vec<_>>(), ["x", ""]);
-    assert!(table.explode(b"\x0A\x01a").unwrap().is_empty(), "no elements, no rows");
+    assert!(taken_apart(&table, b"\x0A\x01a").is_empty(), "no elements, no rows");
 }
 
 #[test]
 fn a_batch_that_cannot_be_taken_apart_is_poison() {
     let table = rows(&batches());
-    let reason = |body: &[u8]| table.explode(body).unwrap_err().to_string();
+    let reason = |body: &[u8]| table.explode(body, 0).unwrap_err().to_string();
     assert!(reason(b"\x0A\x01\xFF\x12\x00").starts_with("the body is not a table3.Batch: tenant is not UTF-8"));
     assert!(reason(b"\x12\x05a").contains("is cut off"));
     assert!(reason(b"\x10\x01").contains("sales is sent as a varint"));
@@ -331,8 +337,12 @@ fn a_batch_that_cannot_be_taken_apart_is_poison() {
     prost::encoding::encode_varint(100_000, &mut wide);
     wide.extend([b'x'; 100_000]);
     assert!(reason(&wide).contains("1000 rows of together 100"), "{}", reason(&wide));
+    // What is in each row beside its body counts as well.
+    let body = b"\x12\x00".repeat(64);
+    assert!(table.explode(&body, 1_048_574).is_ok());
+    assert!(table.explode(&body, 1_048_575).unwrap_err().to_string().contains("64 rows of together 67108928"));
     // A broken element is found with its row alone.
-    let made = table.explode(b"\x12\x03\x0A\x01\xFF\x12\x00").unwrap();
+    let made = taken_apart(&table, b"\x12\x03\x0A\x01\xFF\x12\x00");
     let mut decoder = TableDecoder::new(&table);
     let taken: Vec<_> = made.iter().map(|row| decoder.decode(row, PUBLISHED).is_ok()).collect();
     assert_eq!(taken, [false, true]);

@@ -1,6 +1,7 @@
 //! From descriptors to tables. This is done once, at the start.
 
 use std::collections::HashMap;
+use std::panic::catch_unwind;
 
 use prost_reflect::{DescriptorPool, EnumDescriptor, FieldDescriptor, Kind as Described, MessageDescriptor};
 
@@ -16,7 +17,9 @@ impl Tables {
     ///
     /// The bytes are no descriptor set, or a message in it has too many fields.
     pub fn decode(descriptor_set: &[u8]) -> Result<Self, SchemaError> {
-        Self::new(&DescriptorPool::decode(descriptor_set)?)
+        // prost-reflect 0.16.5 panics where it should refuse a name that comes twice in the first file: it looks for the line.
+        let pool = catch_unwind(|| DescriptorPool::decode(descriptor_set));
+        Self::new(&pool.map_err(|_| SchemaError::Contradicts)??)
     }
 
     pub fn new(pool: &DescriptorPool) -> Result<Self, SchemaError> {

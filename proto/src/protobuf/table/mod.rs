@@ -26,6 +26,9 @@ pub enum SchemaError {
         #[from]
         source: prost_reflect::DescriptorError,
     },
+    /// The bytes are a descriptor set that contradicts itself, and the reader of it can't say where.
+    #[error("the descriptor set cannot be used: it contradicts itself, as with two messages of one name")]
+    Contradicts,
     /// The descriptor set has no such message.
     #[error("the descriptor set has no message {name}")]
     NoMessage {
