@@ -129,18 +129,22 @@ def summary(options: argparse.Namespace) -> None:
     for run in runs:
         if "seconds" in run:
             groups.setdefault(run["what"], []).append(run)
+    done: dict[str, float] = {}
     rate = {what: statistics.median(run["events"] / run["seconds"] for run in of) for what, of in groups.items()}
     for what, of in groups.items():
         cpu = statistics.median(run["cpu_s"] for run in of)
         text = f"{what:12} {rate[what]:10,.0f} events/s  {cpu:6.2f} CPU s  ({len(of)} rounds)"
         if "fetched_s" in of[0]:
             fetched = statistics.median(run["events"] / run["fetched_s"] for run in of)
+            acked = [run["events"] / run["acked_s"] for run in of if run["acked_s"]]
+            done[what] = statistics.median(acked) if acked else 0.0
             # Not for the bare one: what the kernel calls a child's peak counts the parent's size when it was started.
-            text += f"  fetched {fetched:,.0f} events/s  peak {max(run['peak_mib'] for run in of):.1f} MiB"
+            text += f"  fetched {fetched:,.0f}, acked {done[what]:,.0f} events/s  peak {max(run['peak_mib'] for run in of):.1f} MiB"
         print(text)
-    for what in rate:
-        if what.startswith("bare") and "sink" in rate:
-            print(f"sink / {what}: {rate['sink'] / rate[what]:.2f}")
+    for sink in ("sink", "sink floor"):
+        for what in rate:
+            if what.startswith("bare") and sink in done:
+                print(f"{sink} until acked / {what}: {done[sink] / rate[what]:.2f}")
 
 
 def main() -> None:
