@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use warehouse_sink_testkit::{NatsServer, Publisher, S3Server, Settings, Sink, publish, verify, wait_until};
+use warehouse_sink_testkit::{NatsServer, Publisher, S3Server, Settings, Signal, Sink, publish, verify, wait_until};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -128,10 +128,14 @@ fn keeps_its_turn_while_the_store_is_down() {
     // Longer than a replica is waited for that does not ask.
     nats.outwait(Settings::STREAM, "events.>", Duration::from_secs(8));
     assert_eq!(fetched(&second) as u64, 0, "it stands by");
-    s3.start_again();
-    nats.wait_settled(DEADLINE);
+    // Also while the first stops, and waits for the store to take what it holds.
+    first.signal(Signal::Terminate);
+    nats.outwait(Settings::STREAM, "events.>", Duration::from_secs(8));
     assert_eq!(fetched(&second) as u64, 0, "it stands by");
-    assert_eq!(first.stop(DEADLINE), Some(0));
+    s3.start_again();
+    assert_eq!(first.wait_exit(DEADLINE).code(), Some(0), "{}", first.log());
+    nats.wait_settled(DEADLINE);
+    assert_eq!(fetched(&second) as u64, 3000);
     assert_eq!(second.stop(DEADLINE), Some(0));
     verify::exact_s3(&nats, &s3, &["--expect-count", "5500", "--consumer", Settings::CONSUMER]).assert_ok();
 }

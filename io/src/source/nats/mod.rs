@@ -234,8 +234,8 @@ impl NatsSource {
         self.inner.look().await
     }
 
-    /// Keeps the lag metrics and the ack floor up to date, for ever. A consumer that was changed so that it would lose data is
-    /// looked at again before the next pull, and refused there.
+    /// Keeps the lag metrics and the ack floor up to date, for ever, and this replica's turn: also while it stops, and has no fetchers any
+    /// more that do. A consumer that was changed so that it would lose data is looked at again before the next pull, and refused there.
     pub async fn watch(&self, metrics: Metrics) {
         loop {
             if let Ok(info) = self.inner.consumer_info().await {
@@ -246,7 +246,7 @@ impl NatsSource {
                     self.inner.detach();
                 }
             }
-            tokio::time::sleep(POLL_INTERVAL).await;
+            tokio::join!(tokio::time::sleep(POLL_INTERVAL), self.keep_turn());
         }
     }
 }
