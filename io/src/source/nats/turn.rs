@@ -103,8 +103,13 @@ impl Inner {
             Request { batch: 1, expires: EXPIRES.as_nanos() as u64, group: Some(GROUP), ..Request::default() };
         let Some(answer) = self.ask(&request).await? else { return Ok(None) };
         match answer.status {
+            None | Some(StatusCode::OK | StatusCode::TIMEOUT | StatusCode::NOT_FOUND) => Ok(pin(&answer)),
             Some(StatusCode::NO_RESPONDERS) => Err(self.gone()),
-            _ => Ok(pin(&answer)),
+            Some(status) => Err(SourceError::new(format!(
+                "the server ended the pull request of a replica that stands by: {} {}",
+                status.as_u16(),
+                answer.description.as_deref().unwrap_or_default()
+            ))),
         }
     }
 
