@@ -17,7 +17,8 @@ pub(super) struct Facts {
     handed: BTreeMap<(ProcessId, MessageId), u64>,
     /// The place at which a process last settled a delivery.
     settled: BTreeMap<(ProcessId, Reply), u64>,
-    /// Sequences of messages that the server lost, and gives to others.
+    sequences: BTreeSet<u64>,
+    /// Sequences that the server has given to more than one message: it lost the first.
     reused: BTreeSet<u64>,
     place: u64,
     dead_letter: bool,
@@ -30,13 +31,13 @@ impl Facts {
         match happening {
             Happening::Published { message, event } => {
                 self.published.insert(*message, event.clone());
+                if !self.sequences.insert(message.stream_sequence) {
+                    self.reused.insert(message.stream_sequence);
+                }
             }
             Happening::Started { bounds, .. } => {
                 self.dead_letter = bounds.dead_letter;
                 self.floor = bounds.floor;
-            }
-            Happening::LostByServer { message } => {
-                self.reused.insert(message.stream_sequence);
             }
             Happening::Durable { rows, .. } => self.durable.extend(rows.iter().map(|row| (row.message, row.index))),
             Happening::Handed { process, reply, .. } => {

@@ -60,8 +60,7 @@ mod tests {
         let again = Happening::Published { message: later, event };
         let handed_later = Happening::Handed { process, reply: Reply { message: later, ..reply }, bytes: 10 };
         let acked = settling(0, 1, Verdict::Ack);
-        let lost = Happening::LostByServer { message: reply.message };
-        let begin = [start(0), published(1, 2), handed(0, 1), durable(&[(1, 2)]), lost, again];
+        let begin = [start(0), published(1, 2), handed(0, 1), durable(&[(1, 2)]), again];
         let ends = |rest: [Happening; 3]| judged::<UnwrittenAck>(&[&begin[..], &rest[..]].concat());
         assert!(ends([handed_later.clone(), acked.clone(), reaches.clone()]).is_err());
         assert!(ends([acked, handed_later, reaches]).is_ok());
