@@ -11,6 +11,7 @@
 //! of it is acked any more, and all comes again in the next one.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::Machine;
 use crate::{Delivery, DeliveryId, MessageId, Timestamp};
@@ -154,8 +155,12 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         let Some(floor) = &mut self.floor else { return };
         floor.epoch = epoch;
         floor.closed = false;
-        let void: Vec<_> = floor.clear().collect();
-        void.into_iter().for_each(|delivery| self.forget(delivery));
+        self.forget_all_that_wait();
+    }
+
+    fn forget_all_that_wait(&mut self) {
+        let waiting: Vec<_> = self.floor.iter_mut().flat_map(Floor::clear).collect();
+        waiting.into_iter().for_each(|delivery| self.forget(delivery));
     }
 
     /// Gives a delivery its place above the floor, where there is one.
@@ -175,7 +180,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             }
             Arrival::Refused => {
                 if self.shutdown.is_some() {
-                    self.give_back(delivery.id, None, std::time::Duration::ZERO);
+                    self.give_back(delivery.id, None, Duration::ZERO);
                 } else {
                     self.forget(delivery.id);
                 }
@@ -201,7 +206,6 @@ impl<P: Clone + Ord, R> Machine<P, R> {
     pub(super) fn leave_the_floor(&mut self) {
         let Some(floor) = &mut self.floor else { return };
         floor.closed = true;
-        let left: Vec<_> = floor.clear().collect();
-        left.into_iter().for_each(|delivery| self.forget(delivery));
+        self.forget_all_that_wait();
     }
 }

@@ -51,6 +51,20 @@ pub(super) struct Request<'a> {
     pub id: Option<&'a str>,
 }
 
+impl Request<'_> {
+    /// Sends it; gives what the answers come on.
+    pub async fn send(&self, inner: &Inner) -> Result<Subscriber, SourceError> {
+        let body = serde_json::to_vec(self).map_err(failed)?;
+        let NatsConfig { api, stream, consumer, .. } = &*inner.config;
+        let subject = format!("{}.CONSUMER.MSG.NEXT.{stream}.{consumer}", api.prefix());
+        let inbox = inner.client.new_inbox();
+        let answers = inner.client.subscribe(inbox.clone()).await.map_err(failed)?;
+        let sent = inner.client.publish_with_reply(subject, inbox, body.into()).await;
+        sent.map_err(failed)?;
+        Ok(answers)
+    }
+}
+
 /// A pull request under way.
 pub struct NatsPull {
     inner: Arc<Inner>,
@@ -93,13 +107,7 @@ impl NatsPull {
         let bytes = limit.bytes.min(limits.bytes);
         let expires_nanos = expires.as_nanos() as u64;
         let request = Request { batch, max_bytes: Some(bytes), expires: expires_nanos, group, id: pin.as_deref() };
-        let body = serde_json::to_vec(&request).map_err(failed)?;
-        let NatsConfig { api, stream, consumer, .. } = &*inner.config;
-        let subject = format!("{}.CONSUMER.MSG.NEXT.{stream}.{consumer}", api.prefix());
-        let inbox = inner.client.new_inbox();
-        let answers = inner.client.subscribe(inbox.clone()).await.map_err(failed)?;
-        let sent = inner.client.publish_with_reply(subject, inbox, body.into()).await;
-        sent.map_err(failed)?;
+        let answers = request.send(&inner).await?;
         let limit = Capacity { messages: batch, bytes };
         let deadline = Instant::now() + expires + PATIENCE;
         Ok(NatsPull {
@@ -206,7 +214,7 @@ impl NatsPull {
     }
 }
 
-pub(super) fn failed(error: impl std::error::Error + Send + Sync + 'static) -> SourceError {
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> SourceError {
     SourceError::caused_by("could not send a pull request", error)
 }
 

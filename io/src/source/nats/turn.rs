@@ -12,9 +12,9 @@ use tokio::time::timeout;
 
 use super::consumer::GROUP;
 use super::message::{Handle, PIN};
-use super::pull::{EXPIRES, PATIENCE, Request, failed};
+use super::pull::{EXPIRES, PATIENCE, Request};
 use super::reply::Delivered;
-use super::{Acks, Inner, NatsConfig};
+use super::{Acks, Inner};
 use crate::source::{Order, Settlement, SourceError};
 
 /// What a replica that is served alone knows.
@@ -133,13 +133,7 @@ impl Inner {
 
     /// Sends a pull request and waits for its first answer.
     async fn ask(&self, request: &Request<'_>) -> Result<Option<Message>, SourceError> {
-        let body = serde_json::to_vec(request).map_err(failed)?;
-        let inbox = self.client.new_inbox();
-        let mut answers = self.client.subscribe(inbox.clone()).await.map_err(failed)?;
-        let NatsConfig { api, stream, consumer, .. } = &*self.config;
-        let subject = format!("{}.CONSUMER.MSG.NEXT.{stream}.{consumer}", api.prefix());
-        let sent = self.client.publish_with_reply(subject, inbox, body.into()).await;
-        sent.map_err(failed)?;
+        let mut answers = request.send(self).await?;
         Ok(timeout(EXPIRES + PATIENCE, answers.next()).await.ok().flatten())
     }
 
