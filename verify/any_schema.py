@@ -80,7 +80,8 @@ def text(message, path: str) -> str:
     if field.message_type is not None:
         value = value.value
     if field.enum_type is not None:
-        value = field.enum_type.values_by_number[value].name
+        known = field.enum_type.values_by_number.get(value)
+        value = known.name if known else value
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -86,11 +86,11 @@ def _device_columns(event) -> dict:
     return columns
 
 
-def _partition(event) -> tuple[dict, str]:
+def _partition(event, by_app: bool) -> tuple[dict, str]:
     if not 0 < event.timestamp_ms <= LAST_MILLISECOND:
         raise Poison(f"timestamp_ms is {event.timestamp_ms}")
     escaped = escape(event.app_id)
-    if len(escaped.encode()) > MAX_ESCAPED_APP_ID:
+    if by_app and len(escaped.encode()) > MAX_ESCAPED_APP_ID:
         raise Poison("app_id is too long for a path")
     hour = EPOCH + timedelta(milliseconds=event.timestamp_ms)
     values = {"app_id": event.app_id, "year": hour.year, "month": hour.month, "day": hour.day, "hour": hour.hour}
@@ -98,14 +98,14 @@ def _partition(event) -> tuple[dict, str]:
     return values, path
 
 
-def expect(body: bytes, sequence: int, published_ns: int) -> Expected:
-    """The row of one message; `Poison` when it must go to the dead letter."""
+def expect(body: bytes, sequence: int, published_ns: int, by_app: bool = True) -> Expected:
+    """The row of one message; `Poison` when it must go to the dead letter. `by_app` is whether the app makes a folder."""
     event = EventEnvelope()
     try:
         event.ParseFromString(body)
     except DecodeError as error:
         raise Poison(str(error)) from error
-    partition, path = _partition(event)
+    partition, path = _partition(event, by_app)
 
     kind = event.WhichOneof("payload")
     payload = {}

@@ -12,6 +12,10 @@ use warehouse_sink_proto::{EventTime, Table, TableOptions};
 
 use crate::settings::{Fields, Format, Headers, Messages, Paths, RouteSettings, Schema, Settings, UnknownFields};
 
+/// What the event's time of `causality.v1` is by default, and what it may be beside its fields.
+const EVENT_TIME: &str = "timestamp_ms";
+const PUBLISHED: &str = "nats_published_at";
+
 /// Why there is no schema. The settings, or the files that they name, have to change.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -55,7 +59,7 @@ pub enum LoadError {
 pub fn load(settings: &Settings) -> Result<StreamSchema, LoadError> {
     let schema = &settings.schema;
     if schema.format == Format::CausalityV1 {
-        return Ok(StreamSchema::built_in()?);
+        return if schema.events_are_a_table() { events(settings) } else { Ok(StreamSchema::built_in()?) };
     }
     let set = if schema.has_protobuf() { descriptor_set(schema)? } else { Vec::new() };
     let routes = match &schema.route {
@@ -68,6 +72,20 @@ pub fn load(settings: &Settings) -> Result<StreamSchema, LoadError> {
             routes.collect::<Result<Vec<_>, _>>()?
         }
     };
+    check_columns(settings, &routes)?;
+    Ok(StreamSchema::Tables(routes.into()))
+}
+
+/// The events of `causality.v1`, where they are stored in another way than by default.
+fn events(settings: &Settings) -> Result<StreamSchema, LoadError> {
+    let (schema, by_default) = (&settings.schema, TableOptions::events());
+    let event_time = match schema.event_time.as_deref() {
+        Some(PUBLISHED) => EventTime::Published,
+        field => EventTime::Field { field: field.unwrap_or(EVENT_TIME).to_owned(), unit: schema.event_time_unit },
+    };
+    let partition_by =
+        schema.partition_by.as_ref().map_or(by_default.partition_by, |fields| fields.as_slice().to_vec());
+    let routes = [Route::all(Table::events(&TableOptions { event_time, partition_by, ..options(settings) })?)];
     check_columns(settings, &routes)?;
     Ok(StreamSchema::Tables(routes.into()))
 }
@@ -150,6 +168,7 @@ fn options(settings: &Settings) -> TableOptions {
         partition_columns_in_file: settings.parquet.partition_columns_in_file,
         keep_unknown_fields: schema.unknown_fields == UnknownFields::Keep,
         subject_column: schema.subject_column,
+        payload: schema.payload,
         header_columns: schema.header_columns.as_ref().map(Headers::as_slice).unwrap_or_default().to_vec(),
     }
 }

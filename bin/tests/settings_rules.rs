@@ -41,14 +41,14 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "did you mean \"device_id\"?",
     ),
     (
-        "[schema]\nmessage = \"a.B\"\npartition_by = [\"c\"]",
-        "schema.message and schema.partition_by is for messages of your own",
+        "[schema]\nmessage = \"a.B\"\nexplode = \"c\"",
+        "schema.message and schema.explode is for messages of your own",
         "set schema.format to \"protobuf\" or \"json\", or leave it out",
     ),
     (
-        "[schema]\npartition_time = \"day\"",
-        "schema.partition_time is for messages of your own",
-        "set schema.format to \"protobuf\" or \"json\"",
+        "[schema]\nformat = \"json\"\ncolumns = \"a: int64\"\npayload = \"both\"",
+        "schema.payload is for schema.format \"causality.v1\"",
+        "leave it out",
     ),
     (
         "[schema]\nformat = \"protobuf\"\ndescriptor_set = \"a\"",

@@ -6,8 +6,8 @@ use allocation_counter::{AllocationInfo, measure};
 use warehouse_sink_proto::generate::{Generator, GeneratorOptions};
 use warehouse_sink_proto::protobuf::Transcoder;
 use warehouse_sink_proto::{
-    COLUMNS, ColumnOptions, Columns, Decoder, EventSchema, EventTime, Table, TableColumns, TableDecoder, TableOptions,
-    TimeUnit,
+    COLUMNS, ColumnOptions, Columns, Decoder, EventSchema, EventTime, PayloadColumns, Table, TableColumns,
+    TableDecoder, TableOptions, TimeUnit,
 };
 
 const EVENTS: usize = 10_000;
@@ -109,6 +109,22 @@ fn columns_allocate_by_their_number_and_not_by_that_of_their_rows() {
     let mut columns = Columns::new(&schema, ColumnOptions::default(), EVENTS);
     let pushed = measure(|| bodies.iter().for_each(|body| columns.push(body, 1, 1).unwrap()));
     let most = COLUMNS.len() as u64 * 16;
+    assert!(pushed.count_total <= most, "{} allocations for {EVENTS} rows", pushed.count_total);
+    assert_eq!(columns.finish().unwrap().num_rows(), EVENTS);
+}
+
+/// The events with native columns: the decoder allocates nothing, the columns by their number.
+#[test]
+fn events_as_a_table_allocate_by_their_columns() {
+    let mut options = TableOptions { payload: PayloadColumns::Both, ..TableOptions::events() };
+    options.partition_by = ["platform", "event_type", "screen_view.screen_name"].map(str::to_owned).to_vec();
+    let table = Table::events(&options).unwrap();
+    let (bodies, mut decoder) = (bodies(), TableDecoder::new(&table));
+    let second = second_pass(|| bodies.iter().for_each(|body| drop(decoder.decode(body, 1).unwrap())));
+    assert_eq!(second.count_total, 0, "{second:?}");
+    let mut columns = TableColumns::new(&table, EVENTS);
+    let pushed = measure(|| bodies.iter().for_each(|body| columns.push(body, 1, 1).unwrap()));
+    let most = table.leaves().len() as u64 * 32;
     assert!(pushed.count_total <= most, "{} allocations for {EVENTS} rows", pushed.count_total);
     assert_eq!(columns.finish().unwrap().num_rows(), EVENTS);
 }

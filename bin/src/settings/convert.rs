@@ -10,6 +10,7 @@ use warehouse_sink_core::{Acks, Backoff, Config};
 use warehouse_sink_io::driver;
 use warehouse_sink_io::encode::EncodeConfig;
 use warehouse_sink_io::source::nats::{Acks as NatsAcks, Api, Login, NatsConfig, Secret as Place, Tls};
+use warehouse_sink_proto::{PartitionTime, PayloadColumns, TimeUnit};
 
 use super::keys::{Nats, Schema, Settings};
 use super::routes::{Messages, Routes};
@@ -168,6 +169,17 @@ impl Settings {
 }
 
 impl Schema {
+    /// Whether the events of `causality.v1` are stored in another way than by default.
+    pub fn events_are_a_table(&self) -> bool {
+        let by_app = self.partition_by.as_ref().is_none_or(|fields| fields.as_slice() == ["app_id"]);
+        let by_default = by_app
+            && self.event_time.as_ref().is_none_or(|field| field == "timestamp_ms")
+            && self.event_time_unit == TimeUnit::Millis
+            && self.partition_time == PartitionTime::Hour
+            && self.payload == PayloadColumns::Json;
+        self.format == Format::CausalityV1 && !by_default
+    }
+
     /// Whether some of the messages are protobuf of a type of one's own.
     pub fn has_protobuf(&self) -> bool {
         match &self.route {

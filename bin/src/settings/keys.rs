@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use warehouse_sink_io::encode::Compression;
-use warehouse_sink_proto::{PartitionTime, TimeUnit};
+use warehouse_sink_proto::{PartitionTime, PayloadColumns, TimeUnit};
 
 use super::address::{ListenAddress, NatsUrls};
 use super::reader::Reader;
@@ -97,9 +97,13 @@ settings! {
         columns: Option<String> = Unset;
         /// How many levels of a message that holds itself are columns. What lies deeper is JSON text.
         recursion_depth: NonZeroUsize = Is("2");
+        /// For `causality.v1`: the payload as JSON text, `json`, as native columns, a struct for each kind of payload, `native`, or as
+        /// `both`. See [schemas](schemas.md#the-events-of-causalityv1).
+        payload: PayloadColumns = Is("json");
         /// The fields that make folders, in their order. A field of a message is named by its path, such as `device.platform`.
         partition_by: Option<Fields> = Derived("`app_id` for `causality.v1`, none for others");
-        /// The field that says when the event happened: a timestamp or a whole number.
+        /// The field that says when the event happened: a timestamp or a whole number. For `causality.v1` also `nats_published_at`, the
+        /// time of publishing.
         event_time: Option<String> = Derived("`timestamp_ms` for `causality.v1`, the time of publishing for others");
         /// The unit of a time that is a number: `s`, `ms`, `us` or `ns` since the Unix epoch.
         event_time_unit: TimeUnit = Is("ms");

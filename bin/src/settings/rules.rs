@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use warehouse_sink_proto::{COLUMNS, PartitionTime};
+use warehouse_sink_proto::{COLUMNS, PayloadColumns};
 
 use super::keys::{Nats, Schema, Settings};
 use super::nearest::column_hint;
@@ -133,7 +133,7 @@ fn not_above(low_name: &str, low: Duration, high_name: &str, high: Duration, bro
 
 /// A bloom filter for a column that no file has would be asked for in vain.
 fn columns(settings: &Settings, broken: &mut Vec<String>) {
-    if settings.schema.format != Format::CausalityV1 {
+    if settings.schema.format != Format::CausalityV1 || settings.schema.events_are_a_table() {
         // The columns are known once the schema is loaded.
         return;
     }
@@ -155,8 +155,6 @@ fn schema(schema: &Schema, broken: &mut Vec<String>) {
         ("columns", schema.columns.is_some()),
         ("route", schema.route.is_some()),
         ("explode", schema.explode.is_some()),
-        ("partition_by", schema.partition_by.is_some()),
-        ("event_time", schema.event_time.is_some()),
         ("unknown_fields", schema.unknown_fields == UnknownFields::Keep),
         ("subject_column", schema.subject_column),
         ("header_columns", schema.header_columns.is_some()),
@@ -170,13 +168,10 @@ fn schema(schema: &Schema, broken: &mut Vec<String>) {
                 "{names} is for messages of your own: set schema.format to \"protobuf\" or \"json\", or leave it out"
             ));
         }
-        if schema.partition_time != PartitionTime::Hour {
-            broken.push(
-                "schema.partition_time is for messages of your own: set schema.format to \"protobuf\" or \"json\""
-                    .to_owned(),
-            );
-        }
         return;
+    }
+    if schema.payload != PayloadColumns::Json {
+        broken.push("schema.payload is for schema.format \"causality.v1\": leave it out".to_owned());
     }
     let (message, columns) = (("message", schema.message.is_some()), ("columns", schema.columns.is_some()));
     let (format, own, other) = match schema.format {

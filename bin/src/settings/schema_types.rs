@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use warehouse_sink_proto::{PartitionTime, TimeUnit};
+use warehouse_sink_proto::{PartitionTime, PayloadColumns, TimeUnit};
 
 use super::value::{Raw, Value};
 
@@ -121,6 +121,20 @@ impl Value for UnknownFields {
     }
 }
 
+impl Value for PayloadColumns {
+    const KIND: &'static str = "json, native or both";
+    const EXPECTED: &'static str = "json, native or both";
+
+    fn from_raw(raw: &Raw) -> Option<Self> {
+        match raw.text()?.trim() {
+            "json" => Some(Self::Json),
+            "native" => Some(Self::Native),
+            "both" => Some(Self::Both),
+            _ => None,
+        }
+    }
+}
+
 impl Value for PartitionTime {
     const KIND: &'static str = "unit of time";
     const EXPECTED: &'static str = "hour, day, month or none";
@@ -165,6 +179,9 @@ mod tests {
         assert_eq!(plain("protobuf"), Some(Format::Protobuf));
         assert_eq!(plain("json"), Some(Format::Json));
         assert_eq!(plain::<Format>("avro"), None);
+        let payloads = ["json", "native", "both", "struct"].map(plain);
+        let expected = [PayloadColumns::Json, PayloadColumns::Native, PayloadColumns::Both].map(Some);
+        assert_eq!(payloads, [expected[0], expected[1], expected[2], None]);
         let times = ["hour", "day", "month", "none", "year"].map(plain);
         let expected = [PartitionTime::Hour, PartitionTime::Day, PartitionTime::Month, PartitionTime::None].map(Some);
         assert_eq!(times, [expected[0], expected[1], expected[2], expected[3], None]);

@@ -18,7 +18,7 @@ pub(super) fn properties(config: &EncodeConfig, table: &Table) -> WriterProperti
             LeafKind::Repeating => properties.set_column_dictionary_enabled(path, true),
             LeafKind::Rising => properties.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
             LeafKind::Opaque => properties.set_column_statistics_enabled(path, EnabledStatistics::None),
-            LeafKind::Number => properties,
+            LeafKind::Number | LeafKind::Distinct => properties,
         }
     })
 }

@@ -138,8 +138,14 @@ pub(crate) struct Rows {
 
 impl Rows {
     pub(crate) fn new(options: ColumnOptions, capacity: usize) -> Self {
-        let columns = columns(&options).map(|column| ColumnBuilder::new(column, capacity)).collect();
-        Self { schema: schema(&options), columns, text: TextBudget::default() }
+        Self::of(&columns(&options).collect::<Vec<_>>(), capacity)
+    }
+
+    /// Some of the columns.
+    pub(crate) fn of(columns: &[&'static Column], capacity: usize) -> Self {
+        let fields: Vec<_> = columns.iter().map(|column| column.field()).collect();
+        let columns = columns.iter().map(|column| ColumnBuilder::new(column, capacity)).collect();
+        Self { schema: Arc::new(Schema::new(fields)), columns, text: TextBudget::default() }
     }
 
     /// Adds a row of a body of `bytes` bytes, unless the columns are full.

@@ -102,6 +102,11 @@ impl EventSchema {
         (record.value(0, fields.app_id).text(), timestamp_ms)
     }
 
+    /// The category and the type of a record that was read.
+    pub(crate) fn kind<'a>(&self, record: &Record<'a>) -> (&'static str, &'a str) {
+        self.0.kinds.of(record)
+    }
+
     /// All columns' values of a record that was read.
     pub(crate) fn event<'a>(&'a self, record: &Record<'a>) -> Event<'a> {
         let Inner { fields, kinds, .. } = &*self.0;

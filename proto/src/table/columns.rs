@@ -7,6 +7,7 @@ use arrow::array::{
 };
 use arrow::error::ArrowError;
 
+use super::events::{self, EventRow, EventRows, Events};
 use super::json::Json;
 use super::layout::Layout;
 use super::protobuf::Protobuf;
@@ -17,7 +18,7 @@ use crate::json::{self, Cell, Document, Row};
 use crate::nested::{CELL_BYTES, Growing, StructGrower, Texts};
 use crate::partition::EventHour;
 use crate::poison::Poison;
-use crate::protobuf::{Record, Shelf, push_unknown};
+use crate::protobuf::{MessageId, Record, Shelf, Tables, WireError, push_unknown};
 
 /// A batch is full with so many values, which is about 8 MiB of them.
 const FULL: usize = 1 << 20;
@@ -30,8 +31,8 @@ pub struct TableColumns {
     /// For one text.
     scratch: String,
     partition: Vec<PartitionGrower>,
-    sequence: Int64Builder,
-    published_at: TimestampMicrosecondBuilder,
+    /// Where they are not among the columns of the message.
+    stamps: Option<Stamps>,
     row_index: Option<Int32Builder>,
     notes: Vec<StringBuilder>,
     /// Where it is kept: what the schema does not know.
@@ -47,6 +48,14 @@ pub struct TableColumns {
 enum Message {
     Protobuf(Shelf, StructGrower),
     Json(Document, json::StructGrower),
+    Events(EventRows),
+}
+
+/// Which message a row is of.
+#[derive(Debug)]
+struct Stamps {
+    sequence: Int64Builder,
+    published_at: TimestampMicrosecondBuilder,
 }
 
 #[derive(Debug)]
@@ -69,6 +78,7 @@ impl TableColumns {
         let leaves = match &inner.format {
             Format::Protobuf(messages) => messages.columns.iter().map(|column| column.shape.leaves()).sum(),
             Format::Json(documents) => documents.columns.leaves(),
+            Format::Events(events) => events.leaves().len(),
         };
         let width = leaves + 2;
         let capacity = capacity.min(FULL / width);
@@ -85,14 +95,16 @@ impl TableColumns {
                     let keep = |index| documents.in_file(index);
                     Message::Json(Document::default(), json::StructGrower::new(&documents.columns, keep, capacity))
                 }
+                Format::Events(events) => Message::Events(EventRows::new(events, capacity)),
             },
             partition: partition.collect(),
-            sequence: Int64Builder::with_capacity(capacity),
-            published_at: TimestampMicrosecondBuilder::with_capacity(capacity).with_timezone("UTC"),
+            stamps: (!matches!(inner.format, Format::Events(_))).then(|| Stamps::new(capacity)),
             row_index: table.explodes().then(|| Int32Builder::with_capacity(capacity)),
             notes: inner.notes.iter().map(|_| StringBuilder::with_capacity(capacity, 0)).collect(),
             unknown: inner.keep_unknown_fields.then(|| match &inner.format {
-                Format::Protobuf(_) => Unknown::Protobuf(BinaryBuilder::with_capacity(capacity, 0), Vec::new()),
+                Format::Protobuf(_) | Format::Events(_) => {
+                    Unknown::Protobuf(BinaryBuilder::with_capacity(capacity, 0), Vec::new())
+                }
                 Format::Json(_) => Unknown::Json(StringBuilder::with_capacity(capacity, 0), String::new()),
             }),
             table: table.clone(),
@@ -136,10 +148,10 @@ impl TableColumns {
     ) -> Result<(), PushError> {
         let noted: usize = notes.iter().flatten().map(|note| note.len()).sum();
         self.budget.take(body.len().saturating_add(noted))?;
-        self.push_message(body, published_at_ns)?;
-        // Beyond 2^63 it turns negative, and stays as unique as it was, which is what readers need it for.
-        self.sequence.append_value(stream_sequence.cast_signed());
-        self.published_at.append_value(published_at_ns.div_euclid(1000));
+        self.push_message(body, stream_sequence, published_at_ns)?;
+        if let Some(stamps) = &mut self.stamps {
+            stamps.push(stream_sequence, published_at_ns);
+        }
         if let Some(column) = &mut self.row_index {
             column.append_value(index.cast_signed());
         }
@@ -149,7 +161,7 @@ impl TableColumns {
         Ok(())
     }
 
-    fn push_message(&mut self, body: &[u8], published_at_ns: i64) -> Result<(), PushError> {
+    fn push_message(&mut self, body: &[u8], stream_sequence: u64, published_at_ns: i64) -> Result<(), PushError> {
         let table = &*self.table.0;
         let mut beside = Beside {
             layout: &table.layout,
@@ -168,6 +180,13 @@ impl TableColumns {
             (Format::Json(documents), Message::Json(document, columns)) => {
                 beside.push_document(documents, document, columns, &mut self.unknown, body)?;
             }
+            (Format::Events(events), Message::Events(columns)) => {
+                let mut record = columns.shelf.take();
+                let pushed =
+                    beside.push_event(events, &mut record, columns, &mut self.unknown, (body, stream_sequence));
+                columns.shelf.put(record);
+                pushed?;
+            }
             _ => {}
         }
         self.cells += self.width + body.len() / CELL_BYTES;
@@ -180,14 +199,14 @@ impl TableColumns {
     /// # Errors
     ///
     /// When the columns do not make a batch, which would be a mistake in the shapes.
-    pub fn finish(mut self) -> Result<RecordBatch, ArrowError> {
+    pub fn finish(self) -> Result<RecordBatch, ArrowError> {
         let mut columns = match self.message {
             Message::Protobuf(_, columns) => columns.finish_columns()?,
             Message::Json(_, columns) => columns.finish_columns()?,
+            Message::Events(columns) => columns.finish_columns()?,
         };
         columns.extend(self.partition.into_iter().map(PartitionGrower::finish));
-        columns.push(Arc::new(self.sequence.finish()));
-        columns.push(Arc::new(self.published_at.finish()));
+        columns.extend(self.stamps.into_iter().flat_map(Stamps::finish));
         columns.extend(self.row_index.map(|mut index| Arc::new(index.finish()) as ArrayRef));
         columns.extend(self.notes.into_iter().map(|mut notes| Arc::new(notes.finish()) as ArrayRef));
         columns.extend(self.unknown.map(|unknown| match unknown {
@@ -222,14 +241,26 @@ impl Beside<'_> {
         let appended = columns.append(&mut growing, record, Some(0));
         appended.map_err(|source| messages.not_a_message(source))?;
         self.push_folders(&protobuf::Read { of: messages, record }, hour);
-        if let Some(Unknown::Protobuf(column, bytes)) = unknown {
-            bytes.clear();
-            if record.unknown() > 0 {
-                let copied = push_unknown(&messages.tables, messages.message, body, bytes);
-                copied.map_err(|source| messages.not_a_message(source))?;
-            }
-            column.append_option((!bytes.is_empty()).then_some(&*bytes));
-        }
+        let copied = keep_unknown(unknown, &messages.tables, messages.message, record, body);
+        copied.map_err(|source| messages.not_a_message(source))?;
+        Ok(())
+    }
+
+    fn push_event<'a>(
+        &mut self,
+        events: &Events,
+        record: &mut Record<'a>,
+        columns: &mut EventRows,
+        unknown: &mut Option<Unknown>,
+        (body, stream_sequence): (&'a [u8], u64),
+    ) -> Result<(), PushError> {
+        events.read(record, body)?;
+        let hour = self.layout.hour(&events::Read { of: events, record }, self.published_at_ns)?;
+        let row = EventRow { hour, bytes: body.len(), stream_sequence, published_at_ns: self.published_at_ns };
+        columns.push(events, record, &row, (self.scratch, self.cells))?;
+        self.push_folders(&events::Read { of: events, record }, hour);
+        let copied = keep_unknown(unknown, events.tables(), events.envelope, record, body);
+        copied.map_err(Poison::from)?;
         Ok(())
     }
 
@@ -261,6 +292,42 @@ impl Beside<'_> {
 
     fn push_folders(&mut self, values: &impl Values, hour: EventHour) {
         self.partition.iter_mut().for_each(|column| column.append(values, self.scratch, hour));
+    }
+}
+
+/// Keeps what the schema does not know of a message, where that is asked for.
+fn keep_unknown(
+    unknown: &mut Option<Unknown>,
+    tables: &Tables,
+    message: MessageId,
+    record: &Record<'_>,
+    body: &[u8],
+) -> Result<(), WireError> {
+    let Some(Unknown::Protobuf(column, bytes)) = unknown else { return Ok(()) };
+    bytes.clear();
+    if record.unknown() > 0 {
+        push_unknown(tables, message, body, bytes)?;
+    }
+    column.append_option((!bytes.is_empty()).then_some(&*bytes));
+    Ok(())
+}
+
+impl Stamps {
+    fn new(capacity: usize) -> Self {
+        Self {
+            sequence: Int64Builder::with_capacity(capacity),
+            published_at: TimestampMicrosecondBuilder::with_capacity(capacity).with_timezone("UTC"),
+        }
+    }
+
+    fn push(&mut self, stream_sequence: u64, published_at_ns: i64) {
+        // Beyond 2^63 it turns negative, and stays as unique as it was, which is what readers need it for.
+        self.sequence.append_value(stream_sequence.cast_signed());
+        self.published_at.append_value(published_at_ns.div_euclid(1000));
+    }
+
+    fn finish(mut self) -> [ArrayRef; 2] {
+        [Arc::new(self.sequence.finish()), Arc::new(self.published_at.finish())]
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::layout::Layout;
 use super::value::Values;
-use super::{Format, Inner, Table, json, protobuf};
+use super::{Format, Inner, Table, events, json, protobuf};
 use crate::json::{Document, Row};
 use crate::partition::Partition;
 use crate::poison::Poison;
@@ -80,6 +80,16 @@ impl TableDecoder {
                 let mut record = self.shelf.take();
                 let found = messages.read(&mut record, body).and_then(|()| {
                     let values = protobuf::Read { of: messages, record: &record };
+                    push_folder(layout, folder, &values, published_at_ns)
+                });
+                self.unknown_fields = record.unknown();
+                self.shelf.put(record);
+                found
+            }
+            Format::Events(events) => {
+                let mut record = self.shelf.take();
+                let found = events.read(&mut record, body).and_then(|()| {
+                    let values = events::Read { of: events, record: &record };
                     push_folder(layout, folder, &values, published_at_ns)
                 });
                 self.unknown_fields = record.unknown();

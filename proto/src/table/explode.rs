@@ -84,6 +84,7 @@ impl Table {
         match &self.0.format {
             Format::Protobuf(messages) => messages.exploded.is_some(),
             Format::Json(documents) => documents.explodes(),
+            Format::Events(_) => false,
         }
     }
 
@@ -100,7 +101,7 @@ impl Table {
                 None => (one_row(body), 1),
             },
             Format::Json(documents) if documents.explodes() => cut_document(documents, body)?,
-            Format::Json(_) => (one_row(body), 1),
+            Format::Json(_) | Format::Events(_) => (one_row(body), 1),
         };
         let bytes = batch.around.len().saturating_add(beside).saturating_mul(rows).saturating_add(body.len());
         if rows > MAX_ROWS || bytes > MAX_BATCH_BYTES {

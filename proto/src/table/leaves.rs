@@ -19,6 +19,8 @@ pub struct Leaf {
 pub enum LeafKind {
     /// Few different values, or texts that may well be: worth a dictionary.
     Repeating,
+    /// Texts that differ from row to row.
+    Distinct,
     /// Numbers and times.
     Number,
     /// Numbers that rise from row to row.
@@ -31,7 +33,8 @@ pub(super) fn of(of: &Table) -> Vec<Leaf> {
     let table = &*of.0;
     let mut leaves = Vec::new();
     match &table.format {
-        Format::Protobuf(messages) => columns(&mut Vec::new(), &messages.columns, &mut leaves),
+        Format::Protobuf(messages) => nested_leaves(&messages.columns, &mut leaves),
+        Format::Events(events) => leaves.extend(events.leaves()),
         Format::Json(documents) => {
             for (index, column) in documents.columns.columns.iter().enumerate() {
                 if documents.in_file(index) {
@@ -47,7 +50,9 @@ pub(super) fn of(of: &Table) -> Vec<Leaf> {
         };
         leaves.push(Leaf { path: vec![name.to_owned()], kind: LeafKind::Repeating });
     }
-    leaves.extend([SEQUENCE, PUBLISHED].map(|name| Leaf { path: vec![name.to_owned()], kind: LeafKind::Rising }));
+    if !matches!(table.format, Format::Events(_)) {
+        leaves.extend([SEQUENCE, PUBLISHED].map(|name| Leaf { path: vec![name.to_owned()], kind: LeafKind::Rising }));
+    }
     if of.explodes() {
         leaves.push(Leaf { path: vec![ROW.to_owned()], kind: LeafKind::Number });
     }
@@ -57,6 +62,11 @@ pub(super) fn of(of: &Table) -> Vec<Leaf> {
         leaves.push(Leaf { path: vec![UNKNOWN.to_owned()], kind: LeafKind::Opaque });
     }
     leaves
+}
+
+/// The columns of a message, as Parquet counts them.
+pub(super) fn nested_leaves(of: &[Column], leaves: &mut Vec<Leaf>) {
+    columns(&mut Vec::new(), of, leaves);
 }
 
 fn columns(path: &mut Vec<String>, columns: &[Column], leaves: &mut Vec<Leaf>) {

@@ -4,6 +4,7 @@
 
 mod columns;
 mod decoder;
+mod events;
 mod explode;
 mod json;
 mod layout;
@@ -20,6 +21,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit as ArrowUnit
 
 use crate::nested::Texts;
 use crate::protobuf::SchemaError;
+use events::Events;
 use json::Json;
 use layout::{Layout, time_names};
 use notes::Notes;
@@ -30,7 +32,7 @@ pub use decoder::TableDecoder;
 pub use explode::{Batch, MAX_BATCH_BYTES};
 pub use leaves::{Leaf, LeafKind};
 pub use notes::Note;
-pub use options::{EventTime, TableOptions, TimeUnit};
+pub use options::{EventTime, PayloadColumns, TableOptions, TimeUnit};
 
 /// The message's sequence in its stream, and the time at which the server stored it.
 const SEQUENCE: &str = "nats_stream_sequence";
@@ -61,6 +63,7 @@ struct Inner {
 enum Format {
     Protobuf(Protobuf),
     Json(Json),
+    Events(Events),
 }
 
 /// A column that is in the path as well.
@@ -81,7 +84,8 @@ impl Table {
     pub fn new(descriptor_set: &[u8], options: &TableOptions) -> Result<Self, SchemaError> {
         Self::of(options, |added| {
             let (messages, layout) = Protobuf::new(descriptor_set, options, added)?;
-            Ok((Format::Protobuf(messages), layout))
+            let partition_columns = partition_columns(&layout, options);
+            Ok((Format::Protobuf(messages), layout, partition_columns))
         })
     }
 
@@ -93,30 +97,44 @@ impl Table {
     pub fn json(columns: &str, options: &TableOptions) -> Result<Self, SchemaError> {
         Self::of(options, |added| {
             let (documents, layout) = Json::new(columns, options, added)?;
-            Ok((Format::Json(documents), layout))
+            let partition_columns = partition_columns(&layout, options);
+            Ok((Format::Json(documents), layout, partition_columns))
+        })
+    }
+
+    /// The events of `causality.v1`, with the columns of [`COLUMNS`](crate::COLUMNS). A folder is named by a column, or by the path of a
+    /// field of the envelope. `message` and `explode` of the options do not count.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemaError`]: the options name what can't be a folder, or the event's time.
+    pub fn events(options: &TableOptions) -> Result<Self, SchemaError> {
+        let options = TableOptions { explode: None, ..options.clone() };
+        Self::of(&options, |added| {
+            let (events, layout, partition_columns) = Events::new(&options, added)?;
+            Ok((Format::Events(events), layout, partition_columns))
         })
     }
 
     fn of(
         options: &TableOptions,
-        compile: impl FnOnce(&[&str]) -> Result<(Format, Layout), SchemaError>,
+        compile: impl FnOnce(&[&str]) -> Result<(Format, Layout, Box<[PartitionColumn]>), SchemaError>,
     ) -> Result<Self, SchemaError> {
         let notes = notes::of(options)?;
         let added = notes.iter().map(|(name, _)| &**name).chain(options.keep_unknown_fields.then_some(UNKNOWN));
         let added = added.chain(options.explode.as_ref().map(|_| ROW)).chain([SEQUENCE, PUBLISHED]);
-        let (format, layout) = compile(&added.collect::<Vec<_>>())?;
-        let partition_columns =
-            if options.partition_columns_in_file { partition_columns(&layout) } else { Box::default() };
+        let (format, layout, partition_columns) = compile(&added.collect::<Vec<_>>())?;
         let keep_unknown_fields = options.keep_unknown_fields;
         Ok(Self(Arc::new(Inner { format, layout, partition_columns, keep_unknown_fields, notes })))
     }
 
-    /// The full name of the message type; `json` where the messages are JSON.
+    /// The full name of the message type; `json` where the messages are JSON, `causality.v1` where they are its events.
     #[must_use]
     pub fn message(&self) -> &str {
         match &self.0.format {
             Format::Protobuf(messages) => messages.name(),
             Format::Json(_) => json::NAME,
+            Format::Events(_) => events::NAME,
         }
     }
 
@@ -142,20 +160,24 @@ impl Table {
         let mut fields = match format {
             Format::Protobuf(messages) => messages.fields(texts),
             Format::Json(documents) => documents.fields(),
+            Format::Events(events) => events.fields(texts),
         };
         fields.extend(partition_columns.iter().map(|column| match column {
             PartitionColumn::Field(index) => Field::new(&*layout.fields[*index].name, DataType::Utf8, true),
             PartitionColumn::Time(index) => Field::new(time_names(layout.down_to)[*index], DataType::Int32, false),
         }));
-        fields.push(Field::new(SEQUENCE, DataType::Int64, false));
-        fields.push(Field::new(PUBLISHED, DataType::Timestamp(ArrowUnit::Microsecond, Some("UTC".into())), false));
+        // Among the columns of the events they are already.
+        if !matches!(format, Format::Events(_)) {
+            fields.push(Field::new(SEQUENCE, DataType::Int64, false));
+            fields.push(Field::new(PUBLISHED, DataType::Timestamp(ArrowUnit::Microsecond, Some("UTC".into())), false));
+        }
         if self.explodes() {
             fields.push(Field::new(ROW, DataType::Int32, false));
         }
         fields.extend(self.0.notes.iter().map(|(name, _)| Field::new(&**name, DataType::Utf8, true)));
         if self.0.keep_unknown_fields {
             let kept = match format {
-                Format::Protobuf(_) => DataType::Binary,
+                Format::Protobuf(_) | Format::Events(_) => DataType::Binary,
                 Format::Json(_) => DataType::Utf8,
             };
             fields.push(Field::new(UNKNOWN, kept, true));
@@ -164,7 +186,10 @@ impl Table {
     }
 }
 
-fn partition_columns(layout: &Layout) -> Box<[PartitionColumn]> {
+fn partition_columns(layout: &Layout, options: &TableOptions) -> Box<[PartitionColumn]> {
+    if !options.partition_columns_in_file {
+        return Box::default();
+    }
     let nested = layout.fields.iter().enumerate().filter(|(_, field)| !field.is_top_level);
     let fields = nested.map(|(index, _)| PartitionColumn::Field(index));
     fields.chain((0..time_names(layout.down_to).len()).map(PartitionColumn::Time)).collect()

@@ -25,6 +25,8 @@ pub struct TableOptions {
     pub subject_column: bool,
     /// The headers that are columns, by their names.
     pub header_columns: Vec<String>,
+    /// How the payload of the events of `causality.v1` is written.
+    pub payload: PayloadColumns,
 }
 
 impl TableOptions {
@@ -42,8 +44,30 @@ impl TableOptions {
             keep_unknown_fields: false,
             subject_column: false,
             header_columns: Vec::new(),
+            payload: PayloadColumns::Json,
         }
     }
+
+    /// The events of `causality.v1`, in the folders that they have by default.
+    #[must_use]
+    pub fn events() -> Self {
+        Self {
+            partition_by: vec!["app_id".to_owned()],
+            event_time: EventTime::Field { field: "timestamp_ms".to_owned(), unit: TimeUnit::Millis },
+            ..Self::new("")
+        }
+    }
+}
+
+/// How the payload of the events of `causality.v1` is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PayloadColumns {
+    /// As JSON text, in `payload_json`.
+    Json,
+    /// As columns: one struct for each kind of payload.
+    Native,
+    /// As both.
+    Both,
 }
 
 /// Where the time of an event is found.

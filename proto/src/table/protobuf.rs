@@ -27,8 +27,9 @@ pub(super) struct Protobuf {
     time: Option<Time>,
 }
 
+/// The field that is the event's time.
 #[derive(Debug)]
-enum Time {
+pub(super) enum Time {
     Stamp(FieldPath),
     Number(FieldPath, Kind, TimeUnit),
 }
@@ -72,7 +73,7 @@ impl Protobuf {
         record.read(tables, *message, body).map_err(|source| self.not_a_message(source))?;
         let checked = check.record(tables, columns, *message, record, body.len());
         checked.map_err(|unfit| match unfit {
-            Unfit::Misfit(misfit) => self.misfit(&misfit),
+            Unfit::Misfit(found) => misfit(self.name(), &found),
             Unfit::Wire(source) => self.not_a_message(source),
         })
     }
@@ -81,15 +82,16 @@ impl Protobuf {
     pub fn not_a_message(&self, source: WireError) -> Poison {
         Poison::NotMessage { message: self.name().into(), source }
     }
+}
 
-    #[cold]
-    fn misfit(&self, misfit: &Misfit) -> Poison {
-        let mut names: Vec<&str> = misfit.path.iter().rev().map(|name| &**name).collect();
-        if names.len() > MAX_SHOWN {
-            names.splice(MAX_SHOWN - 1..names.len() - 1, ["…"]);
-        }
-        Poison::Misfit { message: self.name().into(), field: names.join(".").into(), fault: misfit.fault }
+/// Why a message of this type can't be a row.
+#[cold]
+pub(super) fn misfit(message: &str, misfit: &Misfit) -> Poison {
+    let mut names: Vec<&str> = misfit.path.iter().rev().map(|name| &**name).collect();
+    if names.len() > MAX_SHOWN {
+        names.splice(MAX_SHOWN - 1..names.len() - 1, ["…"]);
     }
+    Poison::Misfit { message: message.into(), field: names.join(".").into(), fault: misfit.fault }
 }
 
 fn folder(tables: &Tables, message: MessageId, field: &str) -> Result<(FieldPath, Kind), SchemaError> {
@@ -108,13 +110,28 @@ fn folder_field((path, _): &(FieldPath, Kind)) -> FolderField {
 }
 
 impl Time {
-    fn new(tables: &Tables, root: MessageId, options: &TableOptions) -> Result<Option<Self>, SchemaError> {
+    pub fn new(tables: &Tables, root: MessageId, options: &TableOptions) -> Result<Option<Self>, SchemaError> {
         let EventTime::Field { field, unit } = &options.event_time else { return Ok(None) };
         let path = FieldPath::find(tables, root, field)?;
         match (path.target, path.kind()) {
             (Target::Timestamp(_), _) => Ok(Some(Self::Stamp(path))),
             (_, Some(kind)) if is_whole(kind) => Ok(Some(Self::Number(path, kind, *unit))),
             _ => Err(SchemaError::EventTime { field: field.clone() }),
+        }
+    }
+
+    /// The time in milliseconds; none where the record has none, or one that is too large.
+    pub fn millis(&self, tables: &Tables, root: MessageId, record: &Record<'_>) -> Option<i64> {
+        match self {
+            Self::Stamp(path) => {
+                let base = path.value(tables, root, record).message()?;
+                let Target::Timestamp(at) = path.target else { return None };
+                TimeUnit::Micros.millis(at.timestamp_micros(record, base)?)
+            }
+            Self::Number(path, kind, unit) => match path.value(tables, root, record) {
+                Value::Number(number) => unit.millis(whole(*kind, number)?),
+                _ => None,
+            },
         }
     }
 }
@@ -146,16 +163,6 @@ impl Values for Read<'_, '_> {
 
     fn millis(&self) -> Option<i64> {
         let Protobuf { tables, message, time, .. } = self.of;
-        match time.as_ref()? {
-            Time::Stamp(path) => {
-                let base = path.value(tables, *message, self.record).message()?;
-                let Target::Timestamp(at) = path.target else { return None };
-                TimeUnit::Micros.millis(at.timestamp_micros(self.record, base)?)
-            }
-            Time::Number(path, kind, unit) => match path.value(tables, *message, self.record) {
-                Value::Number(number) => unit.millis(whole(*kind, number)?),
-                _ => None,
-            },
-        }
+        time.as_ref()?.millis(tables, *message, self.record)
     }
 }
