@@ -6,4 +6,5 @@
 
 mod gcs;
 mod s3;
+mod wire;
 mod world;
