@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod azure;
 mod gcs;
 mod s3;
 mod wire;

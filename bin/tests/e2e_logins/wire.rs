@@ -100,7 +100,8 @@ fn the_server_encrypts_with_its_own_key_or_with_the_sinks() {
         .set("storage.options", "server_side_encryption_customer_algorithm", "AES256")
         .set("storage.options", "server_side_encryption_customer_key", KEY)
         .set("storage.options", "server_side_encryption_customer_key_md5", MD5);
-    world.stores("brought", &brought, &KEYS);
+    world.store.make_bucket("brought");
+    world.runs("brought", &brought, &KEYS);
     let brings = |name, of| (asked(name, of), sent(of));
     let (with, all) = brings(CUSTOMER, &begins);
     assert!(with >= 4 && with == all - files, "{with} of {} files", all - files);

@@ -41,28 +41,45 @@ impl World {
     /// The whole stream is stored with this login, in a bucket of its own, and read back exact.
     #[track_caller]
     pub fn stores_all(&self, bucket: &str, settings: &Settings, environment: Environment<'_>) {
-        self.stores(bucket, settings, environment);
-        self.store.exact(&self.nats, bucket, &["--consumer", bucket, "--expect-count", "38"]).assert_ok();
+        self.store.make_bucket(bucket);
+        self.runs(bucket, settings, environment);
+        self.is_exact(bucket);
     }
 
-    /// The whole stream is stored with this login, and acked. What is stored is not looked at.
+    /// The whole stream is acked with this login. What is stored is not looked at.
     #[track_caller]
-    pub fn stores(&self, bucket: &str, settings: &Settings, environment: Environment<'_>) {
-        self.store.make_bucket(bucket);
+    pub fn runs(&self, bucket: &str, settings: &Settings, environment: Environment<'_>) {
         let mut sink = start(settings, environment);
         self.nats.wait_settled_by(bucket, SOON);
         assert_eq!(sink.stop(SOON), Some(0), "{bucket}");
+    }
+
+    /// The bucket holds the whole stream.
+    #[track_caller]
+    pub fn is_exact(&self, bucket: &str) {
+        self.store.exact(&self.nats, bucket, &["--consumer", bucket, "--expect-count", "38"]).assert_ok();
     }
 
     /// Nothing is stored or acked with this login, and the log has these words.
     #[track_caller]
     pub fn stores_nothing(&self, bucket: &str, settings: &Settings, environment: Environment<'_>, words: &str) {
         self.store.make_bucket(bucket);
+        self.fails(bucket, settings, environment, words);
+        self.is_empty(bucket);
+    }
+
+    /// Nothing is acked with this login, and the log has these words.
+    #[track_caller]
+    pub fn fails(&self, bucket: &str, settings: &Settings, environment: Environment<'_>, words: &str) {
         let sink = start(settings, environment);
         sink.wait_metric(SOON, FILES, &[("outcome", "failed")], 4.0);
         sink.wait_log(SOON, words);
         assert_eq!((sink.acked(), sink.written()), (0, 0), "{bucket}");
-        drop(sink);
+    }
+
+    /// The bucket holds no file.
+    #[track_caller]
+    pub fn is_empty(&self, bucket: &str) {
         let found = self.store.exact(&self.nats, bucket, &["--allow-missing"]);
         assert_eq!(found.number(&["files"]) + found.number(&["dead_letter", "files"]), 0, "{bucket}");
     }
