@@ -11,8 +11,9 @@ use std::{fs, iter};
 
 use serde_json::{Value, json};
 use warehouse_sink_core::{BatchRow, Destination, MessageId};
-use warehouse_sink_io::encode::{Compression, Encode, EncodeConfig, Encoder};
+use warehouse_sink_io::encode::{Compression, EncodeConfig, Encoder};
 use warehouse_sink_io::payload::Payload;
+use warehouse_sink_io::rows::Encode;
 use warehouse_sink_io::schema::StreamSchema;
 use warehouse_sink_proto::DeadLetter;
 use warehouse_sink_testkit::{NatsServer, Settings, Sink, StoredMessage, command, envelope, verify, wait_until};

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! The driver is generic over two traits, [`source::Source`] and [`store::Store`], and runs unchanged in the simulator:
-//! `tokio` is `madsim-tokio`, which is tokio itself in an ordinary build. JetStream and OpenDAL are left out of the
-//! simulator's build.
+//! `tokio` is `madsim-tokio`, which is tokio itself in an ordinary build. JetStream, OpenDAL, decoders and Parquet are left
+//! out of the simulator's build.
 //!
 //! **Architecture Invariant:** nothing is global or static; several pipelines can run in one process. (The choice of
 //! cryptography is rustls' own global, and the same for all.)
@@ -17,17 +17,22 @@
 #[cfg(not(madsim))]
 pub mod audit;
 pub mod driver;
+#[cfg(not(madsim))]
 pub mod encode;
 pub mod health;
 pub mod metrics;
+#[cfg(not(madsim))]
 pub mod payload;
 #[cfg(not(madsim))]
 pub mod publish;
 #[cfg(not(madsim))]
 pub mod replay;
+pub mod rows;
+#[cfg(not(madsim))]
 pub mod schema;
 pub mod source;
 pub mod store;
+#[cfg(not(madsim))]
 pub mod subject;
 #[cfg(not(madsim))]
 mod tls;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use warehouse_sink_core::{Destination, Row, Rows};
 use warehouse_sink_proto::{Batch, DeadLetter, Decoder, EventSchema, Partition};
 
+use crate::rows::Decode;
 use crate::source::Incoming;
 
 /// A row as it is held until it is encoded.
@@ -105,17 +106,6 @@ impl Payload {
             Payload::DeadLetter(letter) => letter.body.len(),
         }
     }
-}
-
-/// Makes rows of deliveries. Each fetcher has one of its own.
-pub trait Decode: Send + 'static {
-    /// A partition of the data.
-    type Partition: Clone + Ord + Send + 'static;
-    /// A row.
-    type Payload: Send + 'static;
-
-    /// The rows of one message; a message that can't be decoded is a dead letter.
-    fn decode<M: Incoming>(&mut self, message: &M) -> Rows<Self::Partition, Self::Payload>;
 }
 
 /// Decodes `causality.v1` events.

@@ -12,7 +12,8 @@ use warehouse_sink_proto::{
 };
 
 use crate::metrics::Metrics;
-use crate::payload::{Decode, EventDecoder, Noted, Part, PartedBatch, Payload, dead_letter, dead_letter_of};
+use crate::payload::{EventDecoder, Noted, Part, PartedBatch, Payload, dead_letter, dead_letter_of};
+use crate::rows::Decode;
 use crate::source::Incoming;
 use crate::subject::SubjectFilter;
 

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use warehouse_sink_core::{BatchRow, Destination, MessageId, ObjectName, Row, Rows};
-use warehouse_sink_io::encode::Encode;
-use warehouse_sink_io::payload::Decode;
+use warehouse_sink_io::rows::{Decode, Encode};
 use warehouse_sink_io::source::Incoming;
 
 /// The destination's byte of a row that is poison.

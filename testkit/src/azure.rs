@@ -1,6 +1,6 @@
 //! A server that speaks Azure Blob Storage: Azurite, Microsoft's own emulator.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use data_encoding::BASE64;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
+use crate::certificates::Certificate;
 use crate::http;
 use crate::ports::free_ports;
 use crate::process::{Process, Signal};
@@ -25,6 +26,7 @@ const SECRET: &[u8] = b"testkit-secret-of-thirty-two-byt";
 pub struct AzureServer {
     folder: TempDir,
     port: u16,
+    tls: Option<Certificate>,
     process: Option<Process>,
 }
 
@@ -46,7 +48,7 @@ impl AzureServer {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary folder: {error}"));
         let [port] = free_ports();
-        let mut server = Self { folder, port, process: None };
+        let mut server = Self { folder, port, tls: None, process: None };
         server.start_again();
         server
     }
@@ -56,14 +58,26 @@ impl AzureServer {
     pub fn start_again(&mut self) {
         let mut command = self.command();
         let log = self.folder.path().join("azurite.log");
-        let address = self.address();
+        let (address, is_tls) = (self.address(), self.tls.is_some());
         let process = self.process.insert(Process::start("Azurite", &mut command, &log));
         wait_for(START, "Azurite to make the container", || {
             if let Some(status) = process.exited() {
                 panic!("Azurite ended with {status}");
             }
-            make_container(address, Self::CONTAINER)
+            match is_tls {
+                true => TcpStream::connect(address).map(drop).map_err(|error| error.to_string()),
+                false => make_container(address, Self::CONTAINER),
+            }
         });
+    }
+
+    /// Stops the server and starts it again with the same data: with a certificate for HTTPS alone, where it takes the tokens of Entra
+    /// as well; without one for HTTP.
+    #[track_caller]
+    pub fn restart(&mut self, tls: Option<Certificate>) {
+        self.stop();
+        self.tls = tls;
+        self.start_again();
     }
 
     /// Makes another container.
@@ -83,6 +97,9 @@ impl AzureServer {
         // pyarrow names a version of the API that is newer than Azurite, and means nothing by it.
         command.arg("--skipApiVersionCheck").arg("--location").arg(self.folder.path().join("data"));
         command.env("AZURITE_ACCOUNTS", format!("{}:{}", Self::ACCOUNT, Self::KEY)).current_dir(self.folder.path());
+        if let Some(tls) = &self.tls {
+            command.args(["--oauth", "basic", "--cert"]).arg(&tls.certificate).arg("--key").arg(&tls.key);
+        }
         command
     }
 

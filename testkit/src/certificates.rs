@@ -53,6 +53,13 @@ impl Authority {
         self.sign("server", &["127.0.0.1"], ExtendedKeyUsagePurpose::ServerAuth)
     }
 
+    /// A certificate for a server of this name.
+    #[must_use]
+    #[track_caller]
+    pub fn server_named(&self, host: &str) -> Certificate {
+        self.sign(host, &[host], ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
     /// A certificate for a client.
     #[must_use]
     #[track_caller]

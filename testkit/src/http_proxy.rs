@@ -1,7 +1,7 @@
 //! A network between the sink and a server that speaks HTTP, which knows what a request is: it answers in the server's place, hides its
-//! answers, and is slow.
+//! answers, and is slow. Clients may take it for the server, or have it as their proxy (`HTTP_PROXY`).
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -212,7 +212,7 @@ fn serve(shared: &Shared, client: TcpStream) -> io::Result<()> {
     client.shutdown(Shutdown::Both)
 }
 
-fn read_head(request: &mut BufReader<TcpStream>) -> io::Result<Head> {
+pub(crate) fn read_head(request: &mut impl BufRead) -> io::Result<Head> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
@@ -242,8 +242,16 @@ fn forward(shared: &Shared, head: &Head) -> io::Result<TcpStream> {
     shared.keep(&server)?;
     let headers = head.headers.iter().filter(|(name, _)| name != "connection");
     let headers: String = headers.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    write!(server, "{} {} HTTP/1.1\r\n{headers}connection: close\r\n\r\n", head.method, head.target)?;
+    write!(server, "{} {} HTTP/1.1\r\n{headers}connection: close\r\n\r\n", head.method, origin_form(&head.target))?;
     Ok(server)
+}
+
+/// A client that knows of its proxy names the server in the target; the server itself is asked for the path.
+fn origin_form(target: &str) -> &str {
+    match target.strip_prefix("http://") {
+        Some(rest) => rest.find('/').map_or("/", |at| &rest[at..]),
+        None => target,
+    }
 }
 
 fn answer(mut client: &TcpStream, status: u16, body: &str) -> io::Result<()> {

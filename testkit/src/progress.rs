@@ -56,9 +56,15 @@ impl NatsServer {
     /// When that is not so by the deadline. The text has the consumer's last state.
     #[track_caller]
     pub fn wait_settled(&self, deadline: Duration) {
+        self.wait_settled_by(Settings::CONSUMER, deadline);
+    }
+
+    /// As [`Self::wait_settled`], for another consumer than the usual.
+    #[track_caller]
+    pub fn wait_settled_by(&self, consumer: &str, deadline: Duration) {
         wait_for(deadline, "everything to be delivered and settled", || {
             let last = self.stream(Settings::STREAM).last_sequence;
-            match self.consumer(Settings::STREAM, Settings::CONSUMER) {
+            match self.consumer(Settings::STREAM, consumer) {
                 Some(state) if state.pending == 0 && state.ack_pending == 0 && state.ack_floor == last => Ok(()),
                 state => Err(format!("{state:?}, the stream's last sequence being {last}")),
             }

@@ -35,6 +35,8 @@ const IDENTITIES: &str = r#"{"identities": [
 pub struct S3Server {
     folder: TempDir,
     ports: [u16; 2 * PARTS.len()],
+    /// What is told the server beyond the usual.
+    more: Vec<String>,
     process: Option<Process>,
 }
 
@@ -54,6 +56,13 @@ impl S3Server {
     #[must_use]
     #[track_caller]
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// As [`Self::start`], with more arguments as `weed mini -h` tells.
+    #[must_use]
+    #[track_caller]
+    pub fn start_with(more: &[String]) -> Self {
         let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary folder: {error}"));
         for (name, text) in [("s3.json", IDENTITIES), ("data/.keep", "")] {
             let path = folder.path().join(name);
@@ -62,7 +71,7 @@ impl S3Server {
                 .and_then(|()| fs::write(&path, text))
                 .unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
         }
-        let mut server = Self { folder, ports: free_ports(), process: None };
+        let mut server = Self { folder, ports: free_ports(), more: more.to_vec(), process: None };
         server.start_again();
         server
     }
@@ -94,7 +103,7 @@ impl S3Server {
         command.args(names.zip(self.ports).map(|(name, port)| format!("-{name}={port}")));
         let files = [("s3.config", "s3.json"), ("filer.localSocket", "filer.sock"), ("s3.localSocket", "s3.sock")];
         command.args(files.map(|(name, file)| format!("-{name}={}", folder.join(file).display())));
-        command.current_dir(folder);
+        command.args(&self.more).current_dir(folder);
         command
     }
 

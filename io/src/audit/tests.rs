@@ -14,8 +14,9 @@ use warehouse_sink_core::{BatchRow, Destination, MessageId};
 use warehouse_sink_proto::DeadLetter;
 
 use super::*;
-use crate::encode::{Compression, Encode, EncodeConfig, Encoder};
+use crate::encode::{Compression, EncodeConfig, Encoder};
 use crate::payload::Payload;
+use crate::rows::Encode;
 use crate::schema::StreamSchema;
 
 /// A file with these sequences, each published at this microsecond.

@@ -9,7 +9,7 @@ use warehouse_sink_core::{Backoff, Capacity, Delivery, DeliveryId, Destination};
 
 use crate::health::{Health, Part};
 use crate::metrics::Metrics;
-use crate::payload::Decode;
+use crate::rows::Decode;
 use crate::source::{Incoming, Pull, Source, SourceError};
 
 use super::stop::Stopped;

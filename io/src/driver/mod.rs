@@ -25,10 +25,9 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use warehouse_sink_core::{Command, DeliveryId, Event, Machine, Stats, Timestamp};
 
-use crate::encode::Encode;
 use crate::health::Health;
 use crate::metrics::Metrics;
-use crate::payload::Decode;
+use crate::rows::{Decode, Encode};
 use crate::source::{Settlement, Source};
 use crate::store::Store;
 use fetcher::{Fetcher, FromFetcher};

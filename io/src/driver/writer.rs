@@ -13,9 +13,9 @@ use tokio::task::{AbortHandle, JoinError};
 use tokio::time::Instant;
 use warehouse_sink_core::{BatchId, BatchRow, Destination, Failure, Outcome, Timestamp, Write};
 
-use crate::encode::Encode;
 use crate::health::{Health, Part};
 use crate::metrics::{Metrics, WriteCounters};
+use crate::rows::Encode;
 use crate::source::error_chain;
 use crate::store::Store;
 

@@ -12,7 +12,6 @@ mod compression;
 mod properties;
 mod table;
 
-use std::error::Error as StdError;
 use std::num::NonZeroUsize;
 
 use arrow::array::RecordBatch;
@@ -28,6 +27,7 @@ use warehouse_sink_proto::{
 };
 
 use crate::payload::Payload;
+use crate::rows::Encode;
 use crate::schema::StreamSchema;
 
 pub use compression::{Compression, CompressionError};
@@ -36,30 +36,6 @@ pub use compression::{Compression, CompressionError};
 /// memory on top of the messages themselves.
 const CHUNK_ROWS: usize = 4096;
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
-
-/// Makes objects of batches. The driver runs [`Encode::encode`] off the async threads, for it is all computing.
-pub trait Encode: Send + Sync + 'static {
-    /// A partition of the data.
-    type Partition: Send + Sync + 'static;
-    /// A row.
-    type Payload: Send + Sync + 'static;
-    /// Why rows could not be encoded.
-    type Error: StdError + Send + Sync + 'static;
-
-    /// The key of an object: a path without a slash at either end.
-    fn key(&self, destination: &Destination<Self::Partition>, name: &ObjectName) -> String;
-
-    /// The object's bytes: the same whenever the rows are the same. The rows are sorted by message and index.
-    ///
-    /// # Errors
-    ///
-    /// When the rows do not make a file; the same rows never will.
-    fn encode(
-        &self,
-        destination: &Destination<Self::Partition>,
-        rows: &[BatchRow<Self::Payload>],
-    ) -> Result<Bytes, Self::Error>;
-}
 
 /// What files depend on besides their rows.
 #[derive(Clone, Debug, PartialEq, Eq)]

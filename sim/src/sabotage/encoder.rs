@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use warehouse_sink_core::{BatchRow, Destination, ObjectName};
-use warehouse_sink_io::encode::Encode;
+use warehouse_sink_io::rows::Encode;
 
 use super::Sabotage;
 use crate::event::{SimEncoder, SimRow};

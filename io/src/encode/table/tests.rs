@@ -13,7 +13,8 @@ use warehouse_sink_core::{Destination, MessageId};
 use warehouse_sink_proto::{Partition, PartitionTime, TableDecoder, TableOptions};
 
 use super::*;
-use crate::encode::{Compression, Encode, Encoder};
+use crate::encode::{Compression, Encoder};
+use crate::rows::Encode;
 use crate::schema::{Route, StreamSchema};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/tests/protos");
