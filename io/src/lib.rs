@@ -30,6 +30,8 @@ pub mod replay;
 pub mod rows;
 #[cfg(not(madsim))]
 pub mod schema;
+#[cfg(not(madsim))]
+pub mod slabs;
 pub mod source;
 pub mod store;
 #[cfg(not(madsim))]

@@ -1,7 +1,10 @@
 //! What a row is in production, and how a delivery becomes rows.
 
+use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use warehouse_sink_core::{Destination, Row, Rows};
 use warehouse_sink_proto::{Batch, DeadLetter, Decoder, EventSchema, Partition};
 
@@ -9,19 +12,57 @@ use crate::rows::Decode;
 use crate::source::Incoming;
 
 /// A row as it is held until it is encoded.
-///
-/// An event is kept as its own bytes, in an allocation of exactly their size. A slice of the connection's read buffer would cost no
-/// copy, but one late message could then keep a whole buffer alive, and the byte limit would not limit memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
-    /// An event that was decoded once, to see that it can be.
-    Event(Box<[u8]>),
+    /// An event that was decoded once, to see that it can be: its own bytes, in a [slab](crate::slabs) once it is held.
+    Event(Body),
     /// A message that was decoded once, with what is a column beside its body.
     Noted(Box<Noted>),
     /// One of the rows of a message that is a batch of them.
     Part(Part),
     /// A message that can't be decoded, with all that is known of it.
     DeadLetter(Box<DeadLetter>),
+}
+
+/// A message's own bytes, in memory that it may share with others.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Body {
+    shared: Arc<Bytes>,
+    place: Place,
+}
+
+impl Body {
+    /// A part of shared bytes. What is beyond their end is left out.
+    pub(crate) fn part_of(shared: &Arc<Bytes>, start: usize, len: usize) -> Self {
+        Body { shared: Arc::clone(shared), place: Place { start: start as u32, end: (start + len) as u32 } }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        let len = bytes.len();
+        Body::part_of(&Arc::new(bytes), 0, len)
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Bytes::from(bytes).into()
+    }
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.place.of(&self.shared)
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
 }
 
 /// A row of a batch. What the rows have in common is held once.
@@ -33,11 +74,17 @@ pub struct Part {
     pub place: Place,
 }
 
-/// A range of bytes in a message, which has less than 4 GiB.
+/// A range of bytes in a message or a few, which have less than 4 GiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     start: u32,
     end: u32,
+}
+
+impl Place {
+    fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
 }
 
 /// A message that was taken apart into rows.
@@ -82,8 +129,7 @@ impl Part {
     }
 
     fn own(&self) -> &[u8] {
-        let Place { start, end } = self.place;
-        self.batch.elements.get(start as usize..end as usize).unwrap_or_default()
+        self.place.of(&self.batch.elements)
     }
 }
 
@@ -138,7 +184,7 @@ impl Decode for EventDecoder {
             Ok(partition) => Row {
                 destination: Destination::Partition(partition),
                 bytes: body.len() as u64,
-                payload: Payload::Event(body.into()),
+                payload: Payload::Event(message.shared_body().into()),
             },
             Err(poison) => dead_letter(message, poison.to_string()),
         })

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use bytes::Bytes;
-use warehouse_sink_core::{BatchRow, Destination, ObjectName, Rows};
+use warehouse_sink_core::{BatchRow, Delivery, Destination, ObjectName, Rows};
 
 use crate::source::Incoming;
 
@@ -16,6 +16,10 @@ pub trait Decode: Send + 'static {
 
     /// The rows of one message; a message that can't be decoded is a dead letter.
     fn decode<M: Incoming>(&mut self, message: &M) -> Rows<Self::Partition, Self::Payload>;
+
+    /// Gives memory of their own to rows that still share the source's. It is called once for all rows, before the machine gets
+    /// them and holds them for long.
+    fn keep(&mut self, _deliveries: &mut [Delivery<Self::Partition, Self::Payload>]) {}
 }
 
 /// Makes objects of batches. The driver runs [`Encode::encode`] off the async threads, for it is all computing.

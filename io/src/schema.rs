@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use metrics::Counter;
-use warehouse_sink_core::{Destination, Row, Rows};
+use warehouse_sink_core::{Delivery, Destination, Row, Rows};
 use warehouse_sink_proto::protobuf::SchemaError;
 use warehouse_sink_proto::{
     ColumnOptions, EventSchema, MAX_BATCH_BYTES, Note, Partition, Poison, Table, TableDecoder, schema,
@@ -14,6 +14,7 @@ use warehouse_sink_proto::{
 use crate::metrics::Metrics;
 use crate::payload::{EventDecoder, Noted, Part, PartedBatch, Payload, dead_letter, dead_letter_of};
 use crate::rows::Decode;
+use crate::slabs::Slabs;
 use crate::source::Incoming;
 use crate::subject::SubjectFilter;
 
@@ -108,13 +109,14 @@ impl StreamSchema {
                 Reads::Tables(routes.clone(), decoders.collect())
             }
         };
-        StreamDecoder { reads, unknown_fields: metrics.unknown_fields.clone() }
+        StreamDecoder { reads, slabs: Slabs::default(), unknown_fields: metrics.unknown_fields.clone() }
     }
 }
 
 /// Decodes the messages of a stream.
 pub struct StreamDecoder {
     reads: Reads,
+    slabs: Slabs,
     unknown_fields: Counter,
 }
 
@@ -149,6 +151,14 @@ impl Decode for StreamDecoder {
             self.unknown_fields.increment(unknown);
         }
         rows
+    }
+
+    fn keep(&mut self, deliveries: &mut [Delivery<Partition, Payload>]) {
+        self.slabs.keep(deliveries.iter_mut().filter_map(|delivery| match &mut delivery.rows {
+            Rows::One(row) => Some(row),
+            // They hold what was made of the message's bytes.
+            Rows::Many(_) => None,
+        }));
     }
 }
 
@@ -203,12 +213,11 @@ fn row<M: Incoming>(table: &Table, decoder: &mut TableDecoder, message: &M) -> R
 
 /// What is kept of a message, and how many bytes that counts.
 fn payload<M: Incoming>(table: &Table, message: &M) -> (Payload, u64) {
-    let body: Box<[u8]> = message.body().into();
     let notes = notes(table, message);
-    let bytes = (body.len() + noted_bytes(&notes)) as u64;
+    let bytes = (message.body().len() + noted_bytes(&notes)) as u64;
     match notes.is_empty() {
-        true => (Payload::Event(body), bytes),
-        false => (Payload::Noted(Box::new(Noted { body, notes })), bytes),
+        true => (Payload::Event(message.shared_body().into()), bytes),
+        false => (Payload::Noted(Box::new(Noted { body: message.body().into(), notes })), bytes),
     }
 }
 

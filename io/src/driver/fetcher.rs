@@ -210,7 +210,8 @@ impl<S: Source, D: Decode> Fetcher<S, D> {
         left: &mut Left,
         taken: Option<oneshot::Sender<()>>,
     ) {
-        let Piece { deliveries, handles, fetched_bytes, row_bytes } = piece;
+        let Piece { mut deliveries, handles, fetched_bytes, row_bytes } = piece;
+        self.decoder.keep(&mut deliveries);
         left.rows = left.rows.saturating_sub(row_bytes);
         let Left { grant, .. } = left;
         let used = Capacity { messages: deliveries.len().min(grant.messages), bytes: fetched_bytes.min(grant.bytes) };

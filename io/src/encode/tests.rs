@@ -247,7 +247,7 @@ fn what_makes_no_file_is_an_error() {
     let misplaced = "does not belong into this kind of file";
     assert_eq!(refusal(&destination, &dead_letters()), format!("the row of stream sequence 7 {misplaced}"));
     assert_eq!(refusal(&Destination::DeadLetter, &events), format!("the row of stream sequence 20 {misplaced}"));
-    let poison = [batch_row(5, Payload::Event(Box::from(&b"\xff"[..])))];
+    let poison = [batch_row(5, Payload::Event(b"\xff".to_vec().into()))];
     assert!(refusal(&destination, &poison).starts_with("the row of stream sequence 5 cannot be encoded: "));
 }
 

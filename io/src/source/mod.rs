@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
+use bytes::Bytes;
 use warehouse_sink_core::{Capacity, MessageId};
 
 pub use order::{Disorder, Order};
@@ -106,6 +107,10 @@ pub trait Incoming: Send {
     fn subject(&self) -> &str;
     /// The published bytes.
     fn body(&self) -> &[u8];
+    /// The published bytes, which may be a part of a larger buffer and keep all of it alive.
+    fn shared_body(&self) -> Bytes {
+        Bytes::copy_from_slice(self.body())
+    }
     /// The headers, by name; each may have several values.
     fn headers(&self) -> BTreeMap<String, Vec<String>>;
     /// Lets go of everything but the means to settle it.

@@ -3,22 +3,24 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Int32Builder, Int64Builder, StringArray, TimestampMicrosecondBuilder,
     TimestampMillisecondBuilder,
 };
+use arrow::error::ArrowError;
 
 use super::table::{Column, Read, Row, UTC};
 
 /// Room for text per row and column at the start, in bytes. A guess; the builders grow.
 const TEXT_PER_ROW: usize = 24;
 
-type Text = for<'r> fn(&'r Row<'r>) -> Option<&'r str>;
+type Text = for<'r> fn(&'r Row<'r>) -> Option<&'r [u8]>;
 type Int64 = fn(&Row<'_>) -> Option<i64>;
 
 /// The Arrow builder of a column, beside the reader that finds its value in a row.
 #[derive(Debug)]
 pub(super) enum ColumnBuilder {
-    Text(StringBuilder, Text),
+    /// Becomes strings when it is finished.
+    Text(BinaryBuilder, Text),
     Int32(Int32Builder, fn(&Row<'_>) -> Option<i32>),
     Int64(Int64Builder, Int64),
     Boolean(BooleanBuilder, fn(&Row<'_>) -> Option<bool>),
@@ -31,7 +33,7 @@ impl ColumnBuilder {
         match column.read {
             Read::Text(read) => {
                 let bytes = capacity.saturating_mul(TEXT_PER_ROW);
-                Self::Text(StringBuilder::with_capacity(capacity, bytes), read)
+                Self::Text(BinaryBuilder::with_capacity(capacity, bytes), read)
             }
             Read::Int32(read) => Self::Int32(Int32Builder::with_capacity(capacity), read),
             Read::Int64(read) => Self::Int64(Int64Builder::with_capacity(capacity), read),
@@ -57,14 +59,14 @@ impl ColumnBuilder {
         }
     }
 
-    pub(super) fn finish(self) -> ArrayRef {
-        match self {
-            Self::Text(mut builder, _) => Arc::new(builder.finish()),
+    pub(super) fn finish(self) -> Result<ArrayRef, ArrowError> {
+        Ok(match self {
+            Self::Text(mut builder, _) => Arc::new(StringArray::try_from_binary(builder.finish())?),
             Self::Int32(mut builder, _) => Arc::new(builder.finish()),
             Self::Int64(mut builder, _) => Arc::new(builder.finish()),
             Self::Boolean(mut builder, _) => Arc::new(builder.finish()),
             Self::Millis(mut builder, _) => Arc::new(builder.finish()),
             Self::Micros(mut builder, _) => Arc::new(builder.finish()),
-        }
+        })
     }
 }

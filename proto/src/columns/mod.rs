@@ -107,7 +107,7 @@ impl Columns {
         self.events.read(record, body).map_err(Poison::from)?;
         let event = self.events.event(record);
         let hour = EventHour::from_timestamp_ms(event.timestamp_ms)?;
-        check_app_id(event.app_id)?;
+        check_app_id(event.app_id.as_str())?;
         self.payload_json.clear();
         match self.events.payload(record) {
             Some(payload) => JsonWriter::new(self.events.tables(), &mut self.payload_json)
@@ -175,7 +175,7 @@ impl Rows {
     }
 
     pub(crate) fn finish(self) -> Result<RecordBatch, ArrowError> {
-        let arrays = self.columns.into_iter().map(ColumnBuilder::finish).collect();
+        let arrays = self.columns.into_iter().map(ColumnBuilder::finish).collect::<Result<_, _>>()?;
         RecordBatch::try_new(self.schema, arrays)
     }
 }

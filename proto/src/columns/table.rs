@@ -4,6 +4,7 @@ use arrow::datatypes::{DataType, Field, TimeUnit};
 
 use crate::event::{Device, Event};
 use crate::partition::EventHour;
+use crate::protobuf::Text;
 
 /// The time zone of all times.
 pub(crate) const UTC: &str = "UTC";
@@ -64,7 +65,8 @@ impl Column {
 /// How a column finds its value in a row, and with that of which type it is.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Read {
-    Text(for<'r> fn(&'r Row<'r>) -> Option<&'r str>),
+    /// Bytes that are UTF-8.
+    Text(for<'r> fn(&'r Row<'r>) -> Option<&'r [u8]>),
     Int32(fn(&Row<'_>) -> Option<i32>),
     Int64(fn(&Row<'_>) -> Option<i64>),
     Boolean(fn(&Row<'_>) -> Option<bool>),
@@ -92,12 +94,12 @@ impl<'a> Row<'a> {
 }
 
 /// An optional string: proto3 cannot tell an empty one from a missing one, so both are null.
-fn filled(value: &str) -> Option<&str> {
-    (!value.is_empty()).then_some(value)
+fn filled(value: Text<'_>) -> Option<&[u8]> {
+    (!value.is_empty()).then_some(value.as_bytes())
 }
 
 /// An optional string of the device context.
-fn device_text<'r>(row: &'r Row<'_>, read: fn(&'r Device<'r>) -> &'r str) -> Option<&'r str> {
+fn device_text<'r>(row: &'r Row<'_>, read: fn(&'r Device<'r>) -> Text<'r>) -> Option<&'r [u8]> {
     row.device().and_then(|device| filled(read(device)))
 }
 
@@ -106,9 +108,11 @@ fn device_text<'r>(row: &'r Row<'_>, read: fn(&'r Device<'r>) -> &'r str) -> Opt
 /// All of the device's columns are null in an event without a device context. With one, its numbers, booleans and enums
 /// have a value even where that is zero, false or unspecified, since proto3 leaves such values out on the wire.
 pub const COLUMNS: &[Column] = &[
-    Column::required("id", "the event's own id", Read::Text(|row| Some(row.event.id))),
-    Column::required("device_id", "the device's id", Read::Text(|row| Some(row.event.device_id))),
-    Column::required("app_id", "the app's id", Read::Text(|row| Some(row.event.app_id))).dictionary().partition(),
+    Column::required("id", "the event's own id", Read::Text(|row| Some(row.event.id.as_bytes()))),
+    Column::required("device_id", "the device's id", Read::Text(|row| Some(row.event.device_id.as_bytes()))),
+    Column::required("app_id", "the app's id", Read::Text(|row| Some(row.event.app_id.as_bytes())))
+        .dictionary()
+        .partition(),
     Column::required(
         "timestamp_ms",
         "when the event happened, by the device's clock",
@@ -122,25 +126,25 @@ pub const COLUMNS: &[Column] = &[
     Column::required(
         "event_category",
         "user, screen, interaction, commerce, system, custom or unknown",
-        Read::Text(|row| Some(row.event.category)),
+        Read::Text(|row| Some(row.event.category.as_bytes())),
     )
     .dictionary(),
     Column::required(
         "event_type",
         "the kind of event within its category; a custom event's own name",
-        Read::Text(|row| Some(row.event.event_type)),
+        Read::Text(|row| Some(row.event.event_type.as_bytes())),
     )
     .dictionary(),
     Column::optional(
         "platform",
         "the name of the platform's enum value, or its number when it is not known",
-        Read::Text(|row| row.device().map(|device| &*device.platform)),
+        Read::Text(|row| row.device().map(|device| device.platform.as_bytes())),
     )
     .dictionary(),
     Column::optional(
         "network_type",
         "the name of the network type's enum value, or its number when it is not known",
-        Read::Text(|row| row.device().map(|device| &*device.network_type)),
+        Read::Text(|row| row.device().map(|device| device.network_type.as_bytes())),
     )
     .dictionary(),
     Column::optional(
@@ -203,7 +207,7 @@ pub const COLUMNS: &[Column] = &[
     Column::required(
         "payload_json",
         "the payload message as canonical ProtoJSON with the field names of the .proto file; {} when there is none",
-        Read::Text(|row| Some(row.payload_json)),
+        Read::Text(|row| Some(row.payload_json.as_bytes())),
     ),
     Column::required("year", "UTC year of timestamp_ms", Read::Int32(|row| Some(row.hour.year().into()))).partition(),
     Column::required("month", "UTC month of timestamp_ms, 1 to 12", Read::Int32(|row| Some(row.hour.month().into())))

@@ -1,7 +1,7 @@
 //! The category and the type of each payload.
 
 use super::fields::{missing, slot};
-use crate::protobuf::{Cardinality, Kind, MessageTable, Record, SchemaError, Tables};
+use crate::protobuf::{Cardinality, Kind, MessageTable, Record, SchemaError, Tables, Text};
 
 /// What an event without a payload is, as category and as type.
 const UNKNOWN: &str = "unknown";
@@ -81,15 +81,15 @@ impl Kinds {
     }
 
     /// The category and the type.
-    pub fn of<'a>(&self, record: &Record<'a>) -> (&'static str, &'a str) {
+    pub fn of<'a>(&self, record: &Record<'a>) -> (&'static str, Text<'a>) {
         let which = record.value(0, self.which).number();
         let index = usize::try_from(which).ok().and_then(|which| which.checked_sub(1));
         let kind = index.and_then(|index| self.kinds.get(index).copied().flatten());
         let (category, event_type) = kind.unwrap_or((UNKNOWN, UNKNOWN));
         if which != self.custom {
-            return (category, event_type);
+            return (category, event_type.into());
         }
         let base = record.value(0, self.payload).message();
-        (category, base.map_or("", |base| record.value(base, self.custom_name).text()))
+        (category, base.map_or(Text::EMPTY, |base| record.value(base, self.custom_name).text()))
     }
 }

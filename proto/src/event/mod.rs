@@ -6,7 +6,7 @@ mod kinds;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::protobuf::{Kind, MessageId, Record, SchemaError, Tables, Value, WireError};
+use crate::protobuf::{Kind, MessageId, Record, SchemaError, Tables, Text, Value, WireError};
 use fields::{DeviceFields, EnvelopeFields};
 use kinds::Kinds;
 
@@ -26,14 +26,14 @@ struct Inner {
 /// What the columns of an event hold but for its payload's JSON.
 #[derive(Debug)]
 pub(crate) struct Event<'a> {
-    pub id: &'a str,
-    pub app_id: &'a str,
-    pub device_id: &'a str,
+    pub id: Text<'a>,
+    pub app_id: Text<'a>,
+    pub device_id: Text<'a>,
     pub timestamp_ms: i64,
-    pub correlation_id: &'a str,
-    pub idempotency_key: &'a str,
-    pub category: &'a str,
-    pub event_type: &'a str,
+    pub correlation_id: Text<'a>,
+    pub idempotency_key: Text<'a>,
+    pub category: Text<'a>,
+    pub event_type: Text<'a>,
     pub device: Option<Device<'a>>,
 }
 
@@ -42,21 +42,21 @@ pub(crate) struct Event<'a> {
 pub(crate) struct Device<'a> {
     /// The name of the enum's value; the number where this version of the schema does not know it.
     pub platform: Cow<'a, str>,
-    pub os_version: &'a str,
-    pub app_version: &'a str,
-    pub build_number: &'a str,
-    pub device_model: &'a str,
-    pub manufacturer: &'a str,
+    pub os_version: Text<'a>,
+    pub app_version: Text<'a>,
+    pub build_number: Text<'a>,
+    pub device_model: Text<'a>,
+    pub manufacturer: Text<'a>,
     pub screen_width: i32,
     pub screen_height: i32,
-    pub locale: &'a str,
-    pub timezone: &'a str,
+    pub locale: Text<'a>,
+    pub timezone: Text<'a>,
     /// As the platform.
     pub network_type: Cow<'a, str>,
-    pub carrier: &'a str,
+    pub carrier: Text<'a>,
     pub is_jailbroken: bool,
     pub is_emulator: bool,
-    pub sdk_version: &'a str,
+    pub sdk_version: Text<'a>,
 }
 
 /// The payload message of a record.
@@ -99,28 +99,28 @@ impl EventSchema {
     pub(crate) fn place<'a>(&self, record: &Record<'a>) -> (&'a str, i64) {
         let fields = &self.0.fields;
         let timestamp_ms = record.value(0, fields.timestamp_ms).number().cast_signed();
-        (record.value(0, fields.app_id).text(), timestamp_ms)
+        (record.value(0, fields.app_id).text().as_str(), timestamp_ms)
     }
 
     /// The category and the type of a record that was read.
     pub(crate) fn kind<'a>(&self, record: &Record<'a>) -> (&'static str, &'a str) {
-        self.0.kinds.of(record)
+        let (category, event_type) = self.0.kinds.of(record);
+        (category, event_type.as_str())
     }
 
     /// All columns' values of a record that was read.
     pub(crate) fn event<'a>(&'a self, record: &Record<'a>) -> Event<'a> {
         let Inner { fields, kinds, .. } = &*self.0;
         let text = |slot| record.value(0, slot).text();
-        let (app_id, timestamp_ms) = self.place(record);
         let (category, event_type) = kinds.of(record);
         Event {
             id: text(fields.id),
-            app_id,
+            app_id: text(fields.app_id),
             device_id: text(fields.device_id),
-            timestamp_ms,
+            timestamp_ms: record.value(0, fields.timestamp_ms).number().cast_signed(),
             correlation_id: text(fields.correlation_id),
             idempotency_key: text(fields.idempotency_key),
-            category,
+            category: category.into(),
             event_type,
             device: record.value(0, fields.device_context).message().map(|base| self.device(record, base)),
         }

@@ -111,7 +111,7 @@ impl Grower {
             Self::Float(builder) => builder.append_option(number.map(|number| f32::from_bits(number as u32))),
             Self::Double(builder) => builder.append_option(number.map(f64::from_bits)),
             Self::Text(builder) => builder.append_option(match value {
-                Value::Text(text) => Some(text),
+                Value::Text(text) => Some(text.as_str()),
                 _ => None,
             }),
             Self::Bytes(builder) => builder.append_option(match value {

@@ -25,12 +25,12 @@ pub(crate) use grower::{CELL_BYTES, Growing};
 pub(crate) use shape::{Column, Shape, Source, Texts};
 pub(crate) use structs::StructGrower;
 
-use crate::protobuf::{Kind, Tables, Value};
+use crate::protobuf::{Kind, Tables, Text, Value};
 
 /// The value, or the default of its kind where there is none.
 pub(crate) fn filled<'a>(tables: &Tables, kind: Kind, value: Value<'a>) -> Value<'a> {
     match (value, kind) {
-        (Value::Absent, Kind::Text) => Value::Text(""),
+        (Value::Absent, Kind::Text) => Value::Text(Text::EMPTY),
         (Value::Absent, Kind::Bytes) => Value::Bytes(&[]),
         (Value::Absent, Kind::Enum(id)) => Value::Number(i64::from(tables.enumeration(id).default).cast_unsigned()),
         (Value::Absent, Kind::Message(_) | Kind::Group(_)) => Value::Absent,

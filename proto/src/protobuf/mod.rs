@@ -15,6 +15,7 @@ mod reader;
 mod record;
 mod skip;
 mod table;
+mod text;
 mod transcoder;
 mod unknown;
 
@@ -29,6 +30,7 @@ pub(crate) use record::{Record, Shelf, Value};
 pub(crate) use table::{
     Cardinality, EnumId, EnumTable, Field, Kind, MessageId, MessageTable, Seconds, Tables, WellKnown,
 };
+pub(crate) use text::Text;
 pub(crate) use unknown::push_unknown;
 
 #[cfg(test)]

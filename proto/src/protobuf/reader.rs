@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::error::{Fault, WireError};
+use super::text::Text;
 
 /// The longest varint, in bytes: 64 bits, seven to a byte.
 const MAX_VARINT: usize = 10;
@@ -77,6 +78,10 @@ impl<'a> Reader<'a> {
                 self.rest = rest;
                 Ok(u64::from(*byte))
             }
+            [low, high, rest @ ..] if *high < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(*low & 0x7F) | u64::from(*high) << 7)
+            }
             _ => self.long_varint(),
         }
     }
@@ -126,12 +131,9 @@ impl<'a> Reader<'a> {
 
     /// Text with its length before it.
     #[inline]
-    pub fn text(&mut self) -> Result<&'a str, WireError> {
+    pub fn text(&mut self) -> Result<Text<'a>, WireError> {
         let bytes = self.bytes()?;
-        std::str::from_utf8(bytes).map_err(|error| {
-            let start = self.at() - bytes.len();
-            WireError::new(Fault::Text, start + error.valid_up_to())
-        })
+        Text::check(bytes).map_err(|valid| WireError::new(Fault::Text, self.at() - bytes.len() + valid))
     }
 
     /// A reader of just the bytes whose length stands before them.
@@ -146,6 +148,19 @@ impl<'a> Reader<'a> {
     pub fn key(&mut self) -> Result<Key, WireError> {
         let start = self.at();
         let key = self.varint()?;
+        Key::new(key, start)
+    }
+
+    #[cold]
+    fn cut_off(&self, needed: u64) -> WireError {
+        let missing = needed.saturating_sub(self.rest.len() as u64);
+        WireError::new(Fault::CutOff { missing }, self.at())
+    }
+}
+
+impl Key {
+    /// The key that is sent as this number, which stands at a place of the body.
+    pub fn new(key: u64, start: usize) -> Result<Self, WireError> {
         let wire_type = match key & 7 {
             0 => WireType::Varint,
             1 => WireType::Fixed64,
@@ -161,9 +176,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    #[cold]
-    fn cut_off(&self, needed: u64) -> WireError {
-        let missing = needed.saturating_sub(self.rest.len() as u64);
-        WireError::new(Fault::CutOff { missing }, self.at())
+    /// The number that it is sent as.
+    pub fn sent(self) -> u32 {
+        let wire_type = match self.wire_type {
+            WireType::Varint => 0,
+            WireType::Fixed64 => 1,
+            WireType::Delimited => 2,
+            WireType::GroupStart => 3,
+            WireType::GroupEnd => 4,
+            WireType::Fixed32 => 5,
+        };
+        self.number << 3 | wire_type
     }
 }

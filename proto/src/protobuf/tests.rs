@@ -213,6 +213,17 @@ proptest! {
     }
 }
 
+/// A key of 0 stood for no key in the tables once, and was taken for that of a oneof's field.
+#[test]
+fn no_number_is_the_key_of_a_field_that_has_none_of_its_own() {
+    let tables = Tables::decode(&descriptor_set("google/protobuf/struct.proto")).unwrap();
+    let id = tables.find("google.protobuf.Value").unwrap();
+    for key in [&[0][..], &[0xFF, 0xFF, 0xFF, 0xFF, 0x0F], &[0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1]] {
+        let body = [key, &[0]].concat();
+        assert!(Shelf::default().take().read(&tables, id, &body).is_err(), "{body:?}");
+    }
+}
+
 /// Found by the fuzzer: prost-reflect panics.
 #[test]
 fn a_name_that_comes_twice_is_refused() {

@@ -72,14 +72,14 @@ impl ReferenceColumns {
 fn event(envelope: &EventEnvelope) -> Event<'_> {
     let (category, event_type) = event_kind(envelope);
     Event {
-        id: &envelope.id,
-        app_id: &envelope.app_id,
-        device_id: &envelope.device_id,
+        id: envelope.id.as_str().into(),
+        app_id: envelope.app_id.as_str().into(),
+        device_id: envelope.device_id.as_str().into(),
         timestamp_ms: envelope.timestamp_ms,
-        correlation_id: &envelope.correlation_id,
-        idempotency_key: &envelope.idempotency_key,
-        category,
-        event_type,
+        correlation_id: envelope.correlation_id.as_str().into(),
+        idempotency_key: envelope.idempotency_key.as_str().into(),
+        category: category.into(),
+        event_type: event_type.into(),
         device: envelope.device_context.as_ref().map(device),
     }
 }
@@ -87,20 +87,20 @@ fn event(envelope: &EventEnvelope) -> Event<'_> {
 fn device(context: &DeviceContext) -> Device<'_> {
     Device {
         platform: enum_name::<Platform>(context.platform),
-        os_version: &context.os_version,
-        app_version: &context.app_version,
-        build_number: &context.build_number,
-        device_model: &context.device_model,
-        manufacturer: &context.manufacturer,
+        os_version: context.os_version.as_str().into(),
+        app_version: context.app_version.as_str().into(),
+        build_number: context.build_number.as_str().into(),
+        device_model: context.device_model.as_str().into(),
+        manufacturer: context.manufacturer.as_str().into(),
         screen_width: context.screen_width,
         screen_height: context.screen_height,
-        locale: &context.locale,
-        timezone: &context.timezone,
+        locale: context.locale.as_str().into(),
+        timezone: context.timezone.as_str().into(),
         network_type: enum_name::<NetworkType>(context.network_type),
-        carrier: &context.carrier,
+        carrier: context.carrier.as_str().into(),
         is_jailbroken: context.is_jailbroken,
         is_emulator: context.is_emulator,
-        sdk_version: &context.sdk_version,
+        sdk_version: context.sdk_version.as_str().into(),
     }
 }
 

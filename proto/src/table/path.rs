@@ -108,7 +108,7 @@ pub(super) fn names_a_folder(kind: Kind) -> bool {
 pub(super) fn folder_value<'v>(tables: &'v Tables, kind: Kind, value: Value<'v>) -> FolderValue<'v> {
     let number = match (kind, value) {
         (_, Value::Number(number)) => number,
-        (Kind::Text, Value::Text(text)) => return FolderValue::Text(text),
+        (Kind::Text, Value::Text(text)) => return FolderValue::Text(text.as_str()),
         _ => return FolderValue::None,
     };
     match kind {

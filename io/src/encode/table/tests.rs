@@ -46,7 +46,7 @@ fn encode(table: &Table, bodies: &[&[u8]]) -> (String, Bytes) {
         .map(|(stream_sequence, body)| BatchRow {
             message: MessageId { stream_sequence, published_at: PUBLISHED_AT },
             index: 0,
-            payload: Payload::Event((*body).into()),
+            payload: Payload::Event(body.to_vec().into()),
         })
         .collect();
     let destination = Destination::Partition(partition);
@@ -101,7 +101,7 @@ fn wide_rows_are_all_there() {
         .map(|body| BatchRow {
             message: MessageId { stream_sequence: 1, published_at: PUBLISHED_AT },
             index: 0,
-            payload: Payload::Event((*body).into()),
+            payload: Payload::Event(body.to_vec().into()),
         })
         .collect();
     assert!(batch(&table, &rows).unwrap().1 < 9, "one batch took them all");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_nats::Message;
+use bytes::Bytes;
 use warehouse_sink_core::MessageId;
 
 use super::reply::{Delivered, Replies, Reply};
@@ -61,6 +62,10 @@ impl Incoming for NatsMessage {
 
     fn body(&self) -> &[u8] {
         &self.message.payload
+    }
+
+    fn shared_body(&self) -> Bytes {
+        self.message.payload.clone()
     }
 
     fn headers(&self) -> BTreeMap<String, Vec<String>> {

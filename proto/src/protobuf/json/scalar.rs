@@ -11,7 +11,7 @@ use crate::protobuf::table::{Kind, Tables};
 pub(super) fn push(tables: &Tables, out: &mut String, kind: Kind, value: Value<'_>) {
     let number = value.number();
     match kind {
-        Kind::Text => push_text(out, value.text()),
+        Kind::Text => push_text(out, value.text().as_str()),
         Kind::Bytes => push_bytes(out, value),
         Kind::Bool => out.push_str(if number == 0 { "false" } else { "true" }),
         Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => push_integer(out, number.cast_signed()),
@@ -35,7 +35,7 @@ pub(super) fn push(tables: &Tables, out: &mut String, kind: Kind, value: Value<'
 /// Appends a map's key, which JSON has as a text whatever its kind.
 pub(super) fn push_key(out: &mut String, kind: Kind, key: Value<'_>) {
     match kind {
-        Kind::Text => push_text(out, key.text()),
+        Kind::Text => push_text(out, key.text().as_str()),
         Kind::Bool => out.push_str(if key.number() == 0 { "\"false\"" } else { "\"true\"" }),
         _ => push_quoted(out, kind, key.number()),
     }

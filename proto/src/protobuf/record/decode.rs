@@ -27,7 +27,17 @@ impl<'a> Record<'a> {
                 return Ok(());
             }
             let start = reader.at();
-            let key = reader.key()?;
+            let sent = reader.varint()?;
+            // Nearly all fields of nearly all messages.
+            if let Some(field) = table.fields.get(expected)
+                && field.plain_key == Some(sent)
+            {
+                let value = scalar(field.kind, reader).map_err(|error| error.within(&field.name))?;
+                self.slots[(base + field.slot) as usize] = value;
+                expected += 1;
+                continue;
+            }
+            let key = Key::new(sent, start)?;
             if let (Some(number), WireType::GroupEnd) = (group, key.wire_type) {
                 return if key.number == number { Ok(()) } else { Err(WireError::new(Fault::GroupEnd, start)) };
             }

@@ -77,7 +77,7 @@ impl MessageTable {
 /// A key that is not there is the default of its kind.
 fn order(kind: Kind, a: Value<'_>, b: Value<'_>) -> Ordering {
     match kind {
-        Kind::Text => a.text().cmp(b.text()),
+        Kind::Text => a.text().as_bytes().cmp(b.text().as_bytes()),
         Kind::Uint64 | Kind::Fixed64 => a.number().cmp(&b.number()),
         _ => a.number().cast_signed().cmp(&b.number().cast_signed()),
     }

@@ -16,7 +16,7 @@ mod slots;
 use super::reader::Reader;
 use super::skip::MAX_DEPTH;
 use super::table::{Field, MessageId, Tables};
-use super::{WireError, error::Fault};
+use super::{Text, WireError, error::Fault};
 pub(crate) use decode::scalar;
 use map::Entry;
 pub(crate) use shelf::Shelf;
@@ -33,7 +33,7 @@ pub(crate) enum Value<'a> {
     Absent,
     /// A number of any kind: sign-extended to 64 bits, or a floating point number's bits. Every kind's default is 0.
     Number(u64),
-    Text(&'a str),
+    Text(Text<'a>),
     Bytes(&'a [u8]),
     /// A message, by the first of its slots.
     Message {
@@ -164,10 +164,10 @@ impl<'a> Value<'a> {
 
     /// The text; empty where there is none.
     #[inline]
-    pub fn text(self) -> &'a str {
+    pub fn text(self) -> Text<'a> {
         match self {
             Value::Text(text) => text,
-            _ => "",
+            _ => Text::EMPTY,
         }
     }
 
@@ -183,7 +183,8 @@ impl<'a> Value<'a> {
     #[inline]
     fn unless_default(self) -> Self {
         match self {
-            Value::Number(0) | Value::Text("") | Value::Bytes([]) => Value::Absent,
+            Value::Number(0) | Value::Bytes([]) => Value::Absent,
+            Value::Text(text) if text.is_empty() => Value::Absent,
             other => other,
         }
     }

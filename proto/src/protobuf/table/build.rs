@@ -7,7 +7,7 @@ use prost_reflect::{DescriptorPool, EnumDescriptor, FieldDescriptor, Kind as Des
 
 use super::numbers::Numbers;
 use super::well_known::WellKnown;
-use super::{Cardinality, EnumId, EnumTable, Field, Kind, MessageId, MessageTable, SchemaError, Tables};
+use super::{Cardinality, EnumId, EnumTable, Field, Kind, MessageId, MessageTable, SchemaError, Tables, plain_key};
 use crate::protobuf::json::push_text;
 
 impl Tables {
@@ -116,10 +116,12 @@ fn field_table(ids: &Ids, slots: &mut Slots, field: &FieldDescriptor) -> Result<
     let mut json_key = String::new();
     push_text(&mut json_key, field.name());
     json_key.push(':');
+    let (number, kind) = (field.number(), ids.kind(field)?);
     Ok(Field {
-        number: field.number(),
+        plain_key: plain_key(number, kind, cardinality),
+        number,
         slot,
-        kind: ids.kind(field)?,
+        kind,
         cardinality,
         name: field.name().into(),
         json_key: json_key.into(),

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use thiserror::Error;
 
-use super::reader::WireType;
+use super::reader::{Key, WireType};
 use crate::json::ColumnsError;
 pub(crate) use enums::EnumTable;
 use numbers::Numbers;
@@ -158,6 +158,7 @@ impl Tables {
         let field = self.messages.get_mut(id.0 as usize).and_then(|message| message.fields.get_mut(index));
         if let Some(field) = field {
             field.cardinality = Cardinality::Explicit;
+            field.plain_key = plain_key(field.number, field.kind, field.cardinality);
         }
     }
 
@@ -206,6 +207,8 @@ impl MessageTable {
 /// One field of a message.
 #[derive(Debug)]
 pub(crate) struct Field {
+    /// The key as it is sent, of a field that has one value and is no message and in no oneof.
+    pub plain_key: Option<u64>,
     pub number: u32,
     /// The slot of its value within those of its message.
     pub slot: u32,
@@ -215,6 +218,13 @@ pub(crate) struct Field {
     pub name: Box<str>,
     /// The name as JSON has it before a value: in quotes, with the colon.
     pub json_key: Box<str>,
+}
+
+/// See [`Field::plain_key`].
+fn plain_key(number: u32, kind: Kind, cardinality: Cardinality) -> Option<u64> {
+    let single = matches!(cardinality, Cardinality::Implicit | Cardinality::Explicit);
+    let plain = single && !matches!(kind, Kind::Message(_) | Kind::Group(_));
+    plain.then(|| Key { number, wire_type: kind.wire_type() }.sent().into())
 }
 
 /// How often a field has a value, and how it is known that it has one.
