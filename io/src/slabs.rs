@@ -6,7 +6,7 @@
 //! A slice of the connection's read buffer would not even cost the copy. But it holds messages of all partitions: one that waits for its
 //! flush would keep all of it alive, and the byte limit would not limit memory.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -24,8 +24,8 @@ const MAX_SHARED: usize = 8 * 1024;
 /// Makes slabs. It holds nothing from one call to the next but memory for its own use.
 #[derive(Debug, Default)]
 pub struct Slabs {
-    /// The slab that each partition's next body goes into. Looked up, never iterated.
-    filling: HashMap<Partition, usize>,
+    /// The slab that each partition's next body goes into.
+    filling: BTreeMap<Partition, usize>,
     /// How many bytes each slab is to have.
     sizes: Vec<usize>,
 }
