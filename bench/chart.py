@@ -9,7 +9,7 @@ HEADER, TITLE, ROW, BAR = 58, 34, 32, 11
 
 # A ground of its own, so that it can be read on any page; a dark one where the reader's system is dark.
 STYLE = """
-text { font: 13px system-ui, sans-serif; fill: #24292f }
+text { font-family: system-ui, sans-serif; font-size: 13px; fill: #24292f }
 .title { font-weight: 600; font-size: 14px }
 .note { fill: #57606a; font-size: 12px }
 .label { text-anchor: end }
