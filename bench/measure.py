@@ -53,7 +53,7 @@ class Watched:
         # What the kernel says in the end is exact, unless it is the size of this process when it started the other.
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         peak = usage.ru_maxrss if usage.ru_maxrss > own else self.seen
-        self.spent = {"cpu_s": round(usage.ru_utime + usage.ru_stime, 2), "peak_mib": round(peak / 1024, 1)}
+        self.spent = {"cpu_s": round(usage.ru_utime + usage.ru_stime, 3), "peak_mib": round(peak / 1024, 1)}
         return False
 
     def hurry(self, count: int) -> None:
@@ -96,7 +96,7 @@ def sink(program: Path, config: Path, metrics: str, count: int, log: Path) -> di
             time.sleep(2 * PAUSE)
             seen = scrape(metrics) or seen
         fetched, acked = run.elapsed(), None
-        run.process.send_signal(signal.SIGTERM)
+        os.kill(run.process.pid, signal.SIGTERM)  # Popen would reap it, and what it spent would be lost
         while run.look():
             run.hurry(count)
             seen = scrape(metrics) or seen

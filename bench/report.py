@@ -64,9 +64,9 @@ class Case:
 
     def row(self) -> list[str]:
         """A row of the table."""
-        spread = f"{self.ratio:.2f} ({self.ratios[0]:.2f} to {self.ratios[-1]:.2f})"
+        spread = f" ({self.ratios[0]:.2f} to {self.ratios[-1]:.2f})" if len(self.ratios) > 1 else ""
         return [
-            self.label, f"{self.rate:,.0f} / {self.bare_rate:,.0f}", spread, f"{self.cpu:.1f} / {self.bare_cpu:.1f}",
+            self.label, f"{self.rate:,.0f} / {self.bare_rate:,.0f}", f"{self.ratio:.2f}{spread}", f"{self.cpu:.1f} / {self.bare_cpu:.1f}",
             f"{self.peak:.0f} / {self.bare_peak:.0f}", f"{self.files:,.0f}", f"{self.streamed:,.0f} / {self.stored:,.0f}",
         ]  # fmt: skip
 
@@ -99,21 +99,19 @@ def line(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |\n"
 
 
-def introduction(machine: dict, pairs: dict[str, list[dict]]) -> str:
+def introduction(machine: dict) -> str:
     """Where, when and how."""
     kind = "a virtual machine with " if machine["virtual"] else ""
-    rounds = {len(of) for of in pairs.values() if of}
-    done = f"{min(rounds)} rounds" if len(rounds) == 1 else f"{min(rounds)} to {max(rounds)} rounds"
     return (
         f"{machine['day']}, commit {machine['commit']}, {kind}{machine['cores']} cores ({machine['cpu']}) and {machine['memory_gib']} GiB, "
         f"{machine['system']}; nats-server {machine['nats']}, SeaweedFS {machine['seaweedfs']}. "
-        f"`COUNT={machine['count']} ROUNDS={machine['rounds']} LARGE={machine['large']}`, {done}.\n"
+        f"`COUNT={machine['count']} ROUNDS={machine['rounds']} LARGE={machine['large']}`.\n"
     )
 
 
 def tables(machine: dict, pairs: dict[str, list[dict]]) -> str:
     """All of it in Markdown."""
-    text = introduction(machine, pairs)
+    text = introduction(machine)
     for title, cases in all_series(pairs):
         text += f"\n### {title}\n\n" + line(HEAD) + line(["---", *["---:"] * (len(HEAD) - 1)])
         text += "".join(line(case.row()) for case in cases)
