@@ -201,7 +201,7 @@ fn columns_that_cannot_be_used_are_refused() {
 #[test]
 fn made_up_documents() {
     let (nats, folder) = (NatsServer::start(), tempfile::tempdir().unwrap());
-    generate(PROGRAM, &nats, 1_000, &["--format", "json", "--poison-every", "10"]);
+    generate(PROGRAM, &nats, 1_000, &["--create-stream", "--format", "json", "--poison-every", "10"]);
     let columns = std::fs::read_to_string(project_root().join("bench/events.columns")).unwrap();
     let settings = settings(&nats, folder.path(), &columns).set("schema", "partition_by", vec!["app_id"]).set(
         "schema",
