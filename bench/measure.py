@@ -14,6 +14,8 @@ from watch import scrape  # noqa: E402, the path has to be known first
 
 STREAM = "CAUSALITY_EVENTS"
 BARE_BATCH = 500  # what the sink fetches at once by default
+# What the sink knows of what it fetched: docs/operations.md.
+ACCOUNT = [f"messages_{fate}_total" for fate in ("acked", "nacked", "terminated", "superseded")] + ["settle_errors_total", "buffered_messages"]
 PAUSE = 0.02  # seconds between two looks at a process
 
 
@@ -89,13 +91,18 @@ def messages(metrics: dict[str, float]) -> dict[str, int]:
     return {name: int(value) for name, value in metrics.items() if "messages" in name and value}
 
 
+def holds_all(metrics: dict[str, float], count: int) -> bool:
+    """Everything was fetched, and nothing is on its way into a batch any more, which would be given back at a stop."""
+    fetched = metrics.get("messages_fetched_total", 0)
+    return fetched - metrics.get("messages_redelivered_total", 0) >= count and sum(metrics.get(name, 0) for name in ACCOUNT) == fetched
+
+
 def sink(program: Path, config: Path, metrics: str, count: int, log: Path) -> dict:
     """One run of the sink: until it holds all that is not acked, then SIGTERM, then until it has ended. Its seconds are those from the start
     of the process until everything is written and acked."""
     with Watched([str(program), "run", "--config", str(config)], log) as run:
         seen: dict[str, float] = {}
-        # What was fetched may still be on its way into a batch, and would be given back.
-        while seen.get("messages_acked_total", 0) + seen.get("buffered_messages", 0) < count:
+        while not holds_all(seen, count):
             if not run.look():
                 run.fail(f"ended before everything was fetched: {messages(seen)}")
             run.hurry(count)
