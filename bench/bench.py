@@ -170,7 +170,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=300_000, help="events of a stream of usual length")
     parser.add_argument("--large", type=int, default=2_000, help="events of 100 kB")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--cases", default="", help="cases or series of bench/plan.py, with commas between them; all without any")
+    parser.add_argument("--cases", default="", help="as in bench/run")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers end too
     cases = chosen([name.strip() for name in options.cases.split(",") if name.strip()])

@@ -92,13 +92,20 @@ SERIES: dict[str, Series] = {
 }
 
 
+def cases_of(name: str) -> set[str]:
+    """Those of a series, or the one of this name."""
+    if name in SERIES:
+        return set(SERIES[name].cases)
+    if name not in CASES:
+        raise SystemExit(f"bench: no case or series {name}; there are {', '.join([*SERIES, *CASES])}")
+    return {name}
+
+
 def chosen(names: list[str]) -> dict[str, Case]:
-    """The cases of these names or series, all without any, in an order that publishes each stream once."""
-    unknown = [name for name in names if name not in SERIES and name not in CASES]
-    if unknown:
-        raise SystemExit(f"bench: no case or series {', '.join(unknown)}; there are {', '.join([*SERIES, *CASES])}")
-    wanted = {case for name in names or SERIES for case in (SERIES[name].cases if name in SERIES else [name])}
+    """The cases of these names or series, without those of names after a `-`; all if none is named. In an order that publishes each
+    stream once."""
+    named = [name for name in names if not name.startswith("-")] or list(SERIES)
+    left_out = [name[1:] for name in names if name.startswith("-")]
+    wanted = set().union(*map(cases_of, named)) - set().union(*map(cases_of, left_out))
     streams = list(dict.fromkeys(case.stream for case in CASES.values()))
-    return dict(
-        sorted(((name, CASES[name]) for name in CASES if name in wanted), key=lambda pair: streams.index(pair[1].stream))
-    )
+    return {name: case for stream in streams for name, case in CASES.items() if case.stream == stream and name in wanted}

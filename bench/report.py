@@ -101,11 +101,13 @@ def line(cells: list[str]) -> str:
 
 def introduction(machine: dict) -> str:
     """Where, when and how."""
+    short = machine["count"] < 300_000 or machine["rounds"] < 3
     kind = "a virtual machine with " if machine["virtual"] else ""
     return (
         f"{machine['day']}, commit {machine['commit']}, {kind}{machine['cores']} cores ({machine['cpu']}) and {machine['memory_gib']} GiB, "
         f"{machine['system']}; nats-server {machine['nats']}, SeaweedFS {machine['seaweedfs']}. "
         f"`COUNT={machine['count']} ROUNDS={machine['rounds']} LARGE={machine['large']}`.\n"
+        + ("\n**A short run**, for a first look: of these figures CPU, memory and sizes mean something, and the rates little.\n" if short else "")
     )
 
 
