@@ -102,10 +102,10 @@ def cases_of(name: str) -> set[str]:
 
 
 def chosen(names: list[str]) -> dict[str, Case]:
-    """The cases of these names or series, without those of names after a `-`; all if none is named. In an order that publishes each
-    stream once."""
+    """The cases of these names or series, all if none is named, without those of names after a `-`; the defaults stay, which all are
+    compared with. In an order that publishes each stream once."""
     named = [name for name in names if not name.startswith("-")] or list(SERIES)
     left_out = [name[1:] for name in names if name.startswith("-")]
-    wanted = set().union(*map(cases_of, named)) - set().union(*map(cases_of, left_out))
+    wanted = set().union(*map(cases_of, named)) - (set().union(*map(cases_of, left_out)) - {DEFAULTS})
     streams = list(dict.fromkeys(case.stream for case in CASES.values()))
     return {name: case for stream in streams for name, case in CASES.items() if case.stream == stream and name in wanted}
