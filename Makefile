@@ -19,7 +19,7 @@ lint: ## check formatting, and clippy without warnings
 	cargo fmt --all --check
 	cargo clippy --all-targets --all-features --locked -- -D warnings
 
-bench: ## measure the sink beside a bare fetch-and-ack of the same 1,000,000 events, and its memory
+bench: ## measure the sink beside a bare fetch-and-ack, and how it grows; CASES=beside COUNT=100000 ROUNDS=1 for a minute of it
 	@bench/run
 
 mutants: ## break core in every way that cargo-mutants knows: its tests must see each

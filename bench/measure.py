@@ -1,169 +1,127 @@
-"""Measures the sink, or a bare fetch-and-ack, over a whole stream, and publishes large messages. Prints JSON."""
+"""Measures one run of the sink, or of a bare fetch-and-ack, over a whole stream."""
 
-import argparse
-import asyncio
-import json
 import os
 import re
+import resource
 import signal
-import statistics
 import subprocess
 import sys
 import time
-import uuid
 from pathlib import Path
 
-import nats
-import pyarrow.parquet
-from nats.js.errors import NotFoundError
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "demo"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "demo"))
 from watch import scrape  # noqa: E402, the path has to be known first
 
-GEN = next(Path(__file__).parent.parent.glob(".tools/gen/*"), None)
 STREAM = "CAUSALITY_EVENTS"
-GIVE_UP = 600.0  # seconds for one run
+BARE_BATCH = 500  # what the sink fetches at once by default
+# What the sink knows of what it fetched: docs/operations.md.
+SETTLED = [*(f"messages_{fate}_total" for fate in ("acked", "nacked", "terminated", "superseded")), "settle_errors_total"]
+PAUSE = 0.02  # seconds between two looks at a process
 
 
-def peak(pid: int) -> float:
-    """VmHWM in MiB."""
-    found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) / 1024 if found else 0.0
+class Watched:
+    """A process, with its peak of memory and its CPU time."""
+
+    def __init__(self, command: list[str], log: Path) -> None:
+        self.name, self.log = Path(command[0]).name, log
+        self.started = time.monotonic()
+        with log.open("w") as output:
+            self.process = subprocess.Popen(command, stdout=output, stderr=output)
+        self.seen = 0.0
+        self.spent: dict = {}
+
+    def __enter__(self) -> "Watched":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.spent:
+            self.process.kill()
+            self.process.wait()
+
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.started
+
+    def look(self) -> bool:
+        """Whether it runs; notes its memory, or what it spent once it has ended."""
+        if self.spent:
+            return False
+        ended, status, usage = os.wait4(self.process.pid, os.WNOHANG)
+        if not ended:
+            found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text())
+            self.seen = max(self.seen, int(found[1]) if found else 0)
+            return True
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        # What the kernel says in the end is exact, unless it is the size of this process when it started the other.
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = usage.ru_maxrss if usage.ru_maxrss > own else self.seen
+        self.spent = {"cpu_s": round(usage.ru_utime + usage.ru_stime, 3), "peak_mib": round(peak / 1024, 1)}
+        return False
+
+    def hurry(self, count: int) -> None:
+        """It may take so long for so many events."""
+        if self.elapsed() > 120 + count / 2_000:
+            self.fail(f"was not done with {count} events in {self.elapsed():.0f} s")
+
+    def fail(self, why: str) -> None:
+        """Ends this program."""
+        raise SystemExit(f"bench: {self.name} {why}:\n{self.log.read_text()[-2000:]}")
+
+    def check(self) -> None:
+        """It has ended well."""
+        if self.process.returncode != 0:
+            self.fail(f"ended with {self.process.returncode}")
 
 
-def spent(usage) -> dict:  # noqa: ANN001
-    """What the kernel says of a process that ended: its peak up to the very end, and its CPU time."""
-    return {"peak_mib": round(usage.ru_maxrss / 1024, 1), "cpu_s": round(usage.ru_utime + usage.ru_stime, 2)}
+def bare(program: Path, url: str, count: int, log: Path) -> dict:
+    """One run of the example: its own seconds, from when it is connected until the last ack is with the server."""
+    with Watched([str(program), url, STREAM, str(count), str(BARE_BATCH)], log) as run:
+        while run.look():
+            run.hurry(count)
+            time.sleep(PAUSE)
+        run.check()
+    events, seconds = log.read_text().split()
+    if int(events) != count:
+        run.fail(f"took {events} events, not {count}")
+    return {"seconds": float(seconds), **run.spent}
 
 
-def bare(options: argparse.Namespace) -> dict:
-    """One run of the example."""
-    command = [options.program, options.url, STREAM, str(options.count), str(options.batch)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        text = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        sys.exit("fetch_and_ack failed")
-    events, seconds = text.split()
-    return {"what": f"bare {options.batch}", "events": int(events), "seconds": float(seconds), **spent(usage)}
+def messages(metrics: dict[str, float]) -> dict[str, int]:
+    """What became of the messages."""
+    return {name: int(value) for name, value in metrics.items() if "messages" in name and value}
 
 
-def sink(options: argparse.Namespace) -> dict:
-    """One run of the sink: until everything is fetched, then SIGTERM, then until it has ended."""
-    started = time.monotonic()
-    with Path(options.log).open("w") as log:
-        process = subprocess.Popen([options.program, "run", "--config", options.config], stdout=log, stderr=log)
-    metrics, high = {}, 0.0
-    while metrics.get("messages_fetched_total", 0) - metrics.get("messages_redelivered_total", 0) < options.count:
-        time.sleep(0.1)
-        if process.poll() is not None or time.monotonic() - started > GIVE_UP:
-            process.kill()
-            sys.exit(f"the sink did not fetch everything: {metrics}")
-        metrics = scrape(options.metrics) or metrics
-        high = max(high, peak(process.pid))
-    fetched = time.monotonic() - started
-    process.send_signal(signal.SIGTERM)
-    # The last ack is what counts as done; the process may take longer to end.
-    acked, ended = None, 0
-    while not ended:
-        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if acked is None and scrape(options.metrics).get("messages_acked_total", 0) >= options.count:
-            acked = round(time.monotonic() - started, 2)
-        time.sleep(0 if ended else 0.02)
-    total = time.monotonic() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        sys.exit(f"the sink ended with {process.returncode}")
-    stored = [pyarrow.parquet.read_metadata(path).num_rows for path in Path(options.files).rglob("*.parquet")]
-    if sum(stored) != options.count:
-        sys.exit(f"{sum(stored)} rows are stored, not {options.count}")
-    return {
-        "what": options.what, "events": options.count, "fetched_s": round(fetched, 2), "acked_s": acked, "seconds": round(total, 2),
-        "vmhwm_at_sigterm_mib": round(high, 1), "files": len(stored),
-        "redelivered": metrics.get("messages_redelivered_total"), "poison": metrics.get("messages_poison_total"),
-        **spent(usage),
-    }  # fmt: skip
+def holds_all(metrics: dict[str, float], count: int) -> bool:
+    """Everything was fetched, and nothing is on its way into a batch any more, which would be given back at a stop."""
+    fetched, again = (metrics.get(f"messages_{name}_total", 0) for name in ("fetched", "redelivered"))
+    settled = sum(metrics.get(name, 0) for name in SETTLED)
+    # With an ack floor the second, which includes the first.
+    held = max(metrics.get("buffered_messages", 0), metrics.get("waiting_for_floor", 0))
+    return fetched - again >= count and settled + held == fetched
 
 
-async def clean(options: argparse.Namespace) -> dict:
-    """Deletes the consumers, and the stream when asked."""
-    client = await nats.connect(options.url)
-    manager = client.jetstream()
-    for consumer in ("warehouse-sink", "fetch-and-ack"):
-        try:
-            await manager.delete_consumer(STREAM, consumer)
-        except NotFoundError:
-            continue
-    if options.stream:
-        await manager.delete_stream(STREAM)
-    await client.close()
-    return {}
-
-
-async def large(options: argparse.Namespace) -> dict:
-    """Publishes crashes with long stack traces that don't compress well."""
-    sys.path.insert(0, str(GEN))
-    from causality.v1 import events_pb2  # noqa: PLC0415
-
-    client = await nats.connect(options.url)
-    context = client.jetstream()
-    size = 0
-    for index in range(options.count):
-        event = events_pb2.EventEnvelope(
-            id=str(uuid.uuid4()), app_id=f"app-{index % 4}", device_id="bench", timestamp_ms=1_735_689_600_000 + index
-        )
-        event.app_crash.crash_type = "panic"
-        event.app_crash.stack_trace = os.urandom(options.bytes // 2).hex()
-        body = event.SerializeToString()
-        size += len(body)
-        await context.publish(f"events.app-{index % 4}.system.app_crash", body)
-    await client.close()
-    return {"what": "published large", "events": options.count, "mean_bytes": size // options.count}
-
-
-def summary(options: argparse.Namespace) -> None:
-    """Medians over the rounds, the ratio of the medians, and the highest peak."""
-    runs = [json.loads(line) for line in Path(options.results).read_text().splitlines()]
-    groups: dict[str, list[dict]] = {}
-    for run in runs:
-        if "seconds" in run:
-            groups.setdefault(run["what"], []).append(run)
-    done: dict[str, float] = {}
-    rate = {what: statistics.median(run["events"] / run["seconds"] for run in of) for what, of in groups.items()}
-    for what, of in groups.items():
-        cpu = statistics.median(run["cpu_s"] for run in of)
-        text = f"{what:12} {rate[what]:10,.0f} events/s  {cpu:6.2f} CPU s  ({len(of)} rounds)"
-        if "fetched_s" in of[0]:
-            fetched = statistics.median(run["events"] / run["fetched_s"] for run in of)
-            acked = [run["events"] / run["acked_s"] for run in of if run["acked_s"]]
-            done[what] = statistics.median(acked) if acked else 0.0
-            # Not for the bare one: what the kernel calls a child's peak counts the parent's size when it was started.
-            text += f"  fetched {fetched:,.0f}, acked {done[what]:,.0f} events/s  peak {max(run['peak_mib'] for run in of):.1f} MiB"
-        print(text)
-    for sink in ("sink", "sink floor"):
-        for what in rate:
-            if what.startswith("bare") and sink in done:
-                print(f"{sink} until acked / {what}: {done[sink] / rate[what]:.2f}")
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("task", choices=["bare", "sink", "clean", "large", "summary"])
-    for name in ("url", "program", "config", "metrics", "files", "log", "results"):
-        parser.add_argument(f"--{name}")
-    parser.add_argument("--what", default="sink")
-    parser.add_argument("--stream", action="store_true")
-    for name in ("count", "batch", "bytes"):
-        parser.add_argument(f"--{name}", type=int)
-    options = parser.parse_args()
-    result = {"bare": bare, "sink": sink, "clean": clean, "large": large, "summary": summary}[options.task](options)
-    if asyncio.iscoroutine(result):
-        result = asyncio.run(result)
-    if result:
-        print(json.dumps(result))
-
-
-if __name__ == "__main__":
-    main()
+def sink(program: Path, config: Path, metrics: str, count: int, log: Path) -> dict:
+    """One run of the sink: until it holds all that is not acked, then SIGTERM, then until it has ended. Its seconds are those from the start
+    of the process until everything is written and acked."""
+    with Watched([str(program), "run", "--config", str(config)], log) as run:
+        seen: dict[str, float] = {}
+        while not holds_all(seen, count):
+            if not run.look():
+                run.fail(f"ended too early: {messages(seen)}")
+            run.hurry(count)
+            time.sleep(2 * PAUSE)
+            seen = scrape(metrics) or seen
+        fetched, acked = run.elapsed(), None
+        os.kill(run.process.pid, signal.SIGTERM)  # Popen would reap it, and what it spent would be lost
+        while run.look():
+            run.hurry(count)
+            seen = scrape(metrics) or seen
+            if acked is None and seen.get("messages_acked_total", 0) >= count:
+                acked = run.elapsed()
+            time.sleep(PAUSE)
+        run.check()
+        return {
+            # It may end before the last ack is seen; that all is stored is checked afterwards.
+            "seconds": round(acked or run.elapsed(), 3), "fetched_s": round(fetched, 3), "ended_s": round(run.elapsed(), 3),
+            "redelivered": int(seen.get("messages_redelivered_total", 0)), **run.spent,
+        }  # fmt: skip

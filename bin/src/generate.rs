@@ -3,13 +3,26 @@
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use warehouse_sink_io::publish::{PublishError, PublishOptions, Published, publish};
-use warehouse_sink_proto::generate::{Generator, GeneratorOptions, Kind};
+use warehouse_sink_proto::EventSchema;
+use warehouse_sink_proto::generate::{Generated, Generator, GeneratorOptions, Kind};
+use warehouse_sink_proto::protobuf::{SchemaError, Transcoder};
 
 use crate::exit::{Exit, complain};
 use crate::progress::Progress;
 use crate::settings::NatsUrls;
+
+const ENVELOPE: &str = "causality.v1.EventEnvelope";
+
+/// How an event is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// As a message of `causality.v1`
+    Protobuf,
+    /// As the same event's JSON document, with the field names of the .proto file
+    Json,
+}
 
 /// What `generate` is told.
 #[derive(Args, Clone, Debug)]
@@ -32,6 +45,9 @@ pub struct Generate {
     /// The app ids, with commas between them [default: four made-up ones]
     #[arg(long, value_name = "IDS", value_delimiter = ',', hide_default_value = true)]
     apps: Vec<String>,
+    /// What the events are written as; poison is the same in both
+    #[arg(long, value_enum, default_value = "protobuf")]
+    format: Format,
     /// Hours over which the events are spread
     #[arg(long, value_name = "N", default_value = "3")]
     hours: NonZeroU32,
@@ -68,7 +84,11 @@ pub fn generate(arguments: &Generate) -> Exit {
     };
     let mut poison = 0u64;
     let started = Instant::now();
-    match runtime.block_on(run(arguments, &urls, &mut poison)) {
+    let writer = match Writer::new(arguments.format) {
+        Ok(writer) => writer,
+        Err(error) => return failed(&format!("cannot write events as JSON: {error}")),
+    };
+    match runtime.block_on(run(arguments, &urls, writer, &mut poison)) {
         Ok(published) => {
             complain(summary(published, poison, started.elapsed()));
             Exit::Clean
@@ -82,7 +102,12 @@ fn failed(what: &str) -> Exit {
     Exit::Error
 }
 
-async fn run(arguments: &Generate, urls: &NatsUrls, poison: &mut u64) -> Result<Published, PublishError> {
+async fn run(
+    arguments: &Generate,
+    urls: &NatsUrls,
+    mut writer: Writer,
+    poison: &mut u64,
+) -> Result<Published, PublishError> {
     let generator = Generator::new(GeneratorOptions {
         seed: arguments.seed,
         apps: arguments.apps.clone(),
@@ -100,13 +125,38 @@ async fn run(arguments: &Generate, urls: &NatsUrls, poison: &mut u64) -> Result<
     let wanted = arguments.count;
     let messages = (0..wanted).zip(generator).map(|(_, message)| {
         *poison += u64::from(message.kind == Kind::Poison);
-        (message.subject, message.body.into())
+        let subject = message.subject.clone();
+        (subject, writer.body(message).into())
     });
     let mut progress = Progress::new(true);
     let tell = |so_far: Published| progress.tell(|| format!("{} of {wanted} confirmed", so_far.confirmed));
     let published = publish(&options, messages, tell).await;
     progress.end();
     published
+}
+
+/// Turns what the generator makes into bodies of the format.
+struct Writer {
+    json: Option<Transcoder>,
+}
+
+impl Writer {
+    fn new(format: Format) -> Result<Self, SchemaError> {
+        let json = (format == Format::Json).then(|| Transcoder::new(EventSchema::DESCRIPTORS, ENVELOPE));
+        Ok(Self { json: json.transpose()? })
+    }
+
+    fn body(&mut self, message: Generated) -> Vec<u8> {
+        let (Some(transcoder), Kind::Event) = (&mut self.json, message.kind) else {
+            return message.body;
+        };
+        let mut text = String::new();
+        match transcoder.push_json(&message.body, &mut text) {
+            Ok(()) => text.into_bytes(),
+            // No event of the generator comes here: it would be seen as poison.
+            Err(_) => message.body,
+        }
+    }
 }
 
 fn summary(published: Published, poison: u64, took: Duration) -> String {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use warehouse_sink_testkit::{NatsServer, Settings, Sink, check, command, verify};
+use warehouse_sink_testkit::{NatsServer, Settings, Sink, check, command, project_root, publish as generate, verify};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -194,4 +194,27 @@ fn columns_that_cannot_be_used_are_refused() {
     }
     let ended = check(PROGRAM, &of(good));
     assert!(ended.code == Some(0) && ended.stdout.contains("schema: json makes 6 columns"), "{ended:?}");
+}
+
+/// What `generate --format json` publishes fits the columns that the benchmarks declare for it: nothing is poison but what was meant to be,
+/// and nothing is left without a column.
+#[test]
+fn made_up_documents() {
+    let (nats, folder) = (NatsServer::start(), tempfile::tempdir().unwrap());
+    generate(PROGRAM, &nats, 1_000, &["--create-stream", "--format", "json", "--poison-every", "10"]);
+    let columns = std::fs::read_to_string(project_root().join("bench/events.columns")).unwrap();
+    let settings = settings(&nats, folder.path(), &columns).set("schema", "partition_by", vec!["app_id"]).set(
+        "schema",
+        "event_time",
+        "timestamp_ms",
+    );
+    let mut sink = Sink::start(PROGRAM, &settings);
+    nats.wait_settled(DEADLINE);
+    assert_eq!(sink.metric("warehouse_sink_messages_poison_total", &[]) as u64, 100);
+    assert_eq!(sink.metric("warehouse_sink_unknown_fields_total", &[]) as u64, 0);
+    assert_eq!(sink.stop(DEADLINE), Some(0), "{}", sink.log());
+
+    let sql = "SELECT count(*), count(DISTINCT id), count(DISTINCT app_id), count(screen_view) > 100, \
+               count(device_context.platform) > 800 FROM FILES";
+    assert_eq!(query(folder.path(), "events", sql), json!([[900, 900, 4, true, true]]));
 }

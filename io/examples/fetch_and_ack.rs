@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     runtime.block_on(measure(url, stream, count.parse()?, batch.parse()?))
 }
 
-async fn measure(url: &str, stream: &str, count: u64, batch: usize) -> Result<(), Box<dyn Error + Send + Sync>> {
+async fn measure(url: &str, stream: &str, count: usize, batch: usize) -> Result<(), Box<dyn Error + Send + Sync>> {
     let client = async_nats::connect(url).await?;
     let stream = jetstream::new(client.clone()).get_stream(stream).await?;
     let config = pull::Config {
@@ -36,7 +36,9 @@ async fn measure(url: &str, stream: &str, count: u64, batch: usize) -> Result<()
     let consumer = stream.create_consumer(config).await?;
     let mut events = 0;
     while events < count {
-        let mut messages = consumer.batch().max_messages(batch).expires(Duration::from_secs(5)).messages().await?;
+        // No more than there are: the server would wait for the rest of them until the fetch expires.
+        let wanted = batch.min(count - events);
+        let mut messages = consumer.batch().max_messages(wanted).expires(Duration::from_secs(5)).messages().await?;
         let before = events;
         while let Some(message) = messages.next().await {
             message?.ack().await?;
