@@ -40,7 +40,7 @@ UNKNOWN_FIELDS = (
 
 APPS = [
     "com.example.shop", "plain", "", "a/b", "..", ".", "a=b", "100%", "sp ace", "ümläut", "q'uo\"te", "star*?[x]^{y}",
-    "back\\slash", "col:on#hash", "tab\tnewline\n", "__HIVE_DEFAULT_PARTITION__", "x" * 240,
+    "back\\slash", "col:on#hash", "tab\tnewline\n", " before", "behind ", " ", "\u3000wide\u00a0", "__HIVE_DEFAULT_PARTITION__", "x" * 240,
 ]  # fmt: skip
 TIMES = [1, HOUR_MS - 1, HOUR_MS, START_MS, START_MS + HOUR_MS - 1, 1_709_164_800_000, LAST_MILLISECOND]
 

@@ -13,7 +13,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Stores the events that are at the edges, with these settings of `[schema]`, and compares; what `inspect` and the comparison find.
 #[track_caller]
-fn store_and_compare(schema: &[(&str, Value)], in_file: bool, inspect: bool, check: &[&str]) -> verify::Outcome {
+fn store_and_compare(schema: &[(&str, Value)], in_file: bool, check: &[&str]) -> verify::Outcome {
     let (nats, folder) = (NatsServer::start(), tempfile::tempdir().unwrap());
     let published = verify::publish_python(&nats, &["--create-stream"]);
     published.assert_ok();
@@ -33,17 +33,15 @@ fn store_and_compare(schema: &[(&str, Value)], in_file: bool, inspect: bool, che
     found.assert_ok();
     let all = published.number(&["events"]) + published.number(&["poison"]);
     assert_eq!(found.number(&["rows"]) + found.number(&["poison"]), all);
-    if inspect {
-        let inspected = command(PROGRAM, &settings, &["inspect"]);
-        assert_eq!(inspected.code, Some(0), "{inspected:?}");
-    }
+    let inspected = command(PROGRAM, &settings, &["inspect"]);
+    assert_eq!(inspected.code, Some(0), "{inspected:?}");
     found
 }
 
 /// The folders are those of the default.
 #[test]
 fn payloads_as_columns_beside_their_json() {
-    let found = store_and_compare(&[("payload", json!("both"))], false, true, &["--payload", "both"]);
+    let found = store_and_compare(&[("payload", json!("both"))], false, &["--payload", "both"]);
     assert_eq!(found.number(&["kinds"]), 30, "every kind of payload, and none");
 }
 
@@ -56,11 +54,11 @@ fn payloads_as_columns_alone_in_folders_of_fields() {
     ];
     let by = "platform,event_category,swipe_gesture.direction";
     let check = ["--payload", "native", "--partition-by", by, "--partition-time", "month"];
-    let found = store_and_compare(&schema, false, true, &check);
+    let found = store_and_compare(&schema, false, &check);
     assert!(found.number(&["folders"]) > 6, "{:#}", found.report);
 }
 
-/// By the time of publishing, in the file as in the path. Some names end in white space, which the listing of `inspect` loses: it is not asked.
+/// By the time of publishing, in the file as in the path. Some names end in white space.
 #[test]
 fn folders_by_the_time_of_publishing() {
     let schema = [
@@ -70,7 +68,7 @@ fn folders_by_the_time_of_publishing() {
     ];
     let by = "event_type,device_context.screen_width,custom_event.event_name";
     let check = ["--partition-by", by, "--event-time", "nats_published_at", "--partition-time", "day", "--in-file"];
-    let found = store_and_compare(&schema, true, false, &check);
+    let found = store_and_compare(&schema, true, &check);
     assert!(found.number(&["folders"]) > 10, "{:#}", found.report);
 }
 

@@ -34,7 +34,7 @@ pub fn request(address: SocketAddr, method: &str, path: &str, body: &[u8]) -> io
     request_with(address, method, path, &[], body)
 }
 
-/// As [`request`], with headers of its own.
+/// As [`request`], with headers of its own, `Host` among them when the server is to take itself for another.
 ///
 /// # Errors
 ///
@@ -49,8 +49,12 @@ pub fn request_with(
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n{headers}\r\n", body.len())?;
+    let is_host = |(name, _): &(&str, &str)| name.eq_ignore_ascii_case("host");
+    let mut lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    if !headers.iter().any(is_host) {
+        lines.push_str(&format!("Host: {address}\r\n"));
+    }
+    write!(stream, "{method} {path} HTTP/1.0\r\nContent-Length: {}\r\n{lines}\r\n", body.len())?;
     stream.write_all(body)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;

@@ -6,12 +6,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::json;
 use warehouse_sink_testkit::{Authority, AzureServer, Head, HttpServer, RsaKey, Store};
 
-use crate::world::World;
+use crate::world::{UNTOLD, World};
 
 const TENANT: &str = "0f2c4a8e-6d1b-4f57-9f0e-3b1d5c7a9e11";
 const CLIENT: &str = "7b1e9c5d-2a4f-4c38-8d6e-1f0a3b5c7d99";
 const AUDIENCE: &str = "https://storage.azure.com";
 const POD_TOKEN: &str = "token-of-the-pod";
+/// A service principal's secret, and as it stands in a form.
+const APP_SECRET: [&str; 2] = ["secret+of/the=app", "secret%2Bof%2Fthe%3Dapp"];
+const SCOPE: &str = "https%3A%2F%2Fstorage.azure.com%2F.default";
 
 /// A token for the store, good for an hour, as Entra words it.
 fn token(key: &RsaKey, audience: &str) -> String {
@@ -33,7 +36,7 @@ fn the_accounts_key_comes_from_the_environment() {
 }
 
 #[test]
-fn a_workload_and_an_instance_are_given_tokens() {
+fn an_application_a_workload_and_an_instance_are_given_tokens() {
     let (authority, key) = (Authority::new("ours"), RsaKey::new());
     let mut world = World::new(Store::start("azblob"));
     let good = token(&key, AUDIENCE);
@@ -42,8 +45,10 @@ fn a_workload_and_an_instance_are_given_tokens() {
         let fine = |token: &str| {
             (200, json!({ "access_token": token, "expires_in": 3600, "expires_on": "4102444800" }).to_string())
         };
-        let asserted = body.split('&').any(|pair| pair == format!("client_assertion={POD_TOKEN}"))
-            && body.split('&').any(|pair| pair == format!("client_id={CLIENT}"));
+        let says = |key: &str, value: &str| body.split('&').any(|pair| pair == format!("{key}={value}"));
+        let knows_secret = says("client_secret", APP_SECRET[1]) && says("grant_type", "client_credentials");
+        let asserted =
+            says("client_id", CLIENT) && says("scope", SCOPE) && (says("client_assertion", POD_TOKEN) || knows_secret);
         let path = head.target.split('?').next().unwrap_or_default();
         let for_storage = head.target.contains("resource=https%3A%2F%2Fstorage.azure.com%2F");
         match (head.method.as_str(), path) {
@@ -65,11 +70,15 @@ fn a_workload_and_an_instance_are_given_tokens() {
         ("AZURE_FEDERATED_TOKEN_FILE", file.as_str()),
         ("AZURE_AUTHORITY_HOST", url.as_str()),
     ];
-    let [identity, foreign] = ["identity", "foreign"].map(|path| format!("{url}/{path}"));
+    let [identity, foreign, none] = ["identity", "foreign", "none"].map(|path| format!("{url}/{path}"));
     let instance = [("AZURE_IMDS_ENDPOINT", identity.as_str())];
     let elsewhere = [("AZURE_IMDS_ENDPOINT", foreign.as_str())];
+    let principal = |secret| {
+        let nobody = ("AZURE_IMDS_ENDPOINT", none.as_str());
+        [workload[0], workload[1], workload[3], ("AZURE_CLIENT_SECRET", secret), nobody]
+    };
 
-    for bucket in ["workload", "instance", "foreign"] {
+    for bucket in ["principal", "workload", "instance", "foreign", "secret"] {
         world.store.make_bucket(bucket);
     }
     let settings = |world: &World, bucket: &str| {
@@ -79,14 +88,22 @@ fn a_workload_and_an_instance_are_given_tokens() {
     };
     let Store::Azure(server) = &mut world.store else { unreachable!() };
     server.restart(Some(authority.server()));
+    let given = || entra.count(|head, status| head.method == "POST" && status == 200);
+    world.runs("principal", &settings(&world, "principal"), &principal(APP_SECRET[0]));
+    assert_eq!(given(), 1, "a token that is good for an hour is asked for once");
     world.runs("workload", &settings(&world, "workload"), &workload);
+    assert_eq!(given(), 2);
     world.runs("instance", &settings(&world, "instance"), &instance);
     world.fails("foreign", &settings(&world, "foreign"), &elsewhere, "the server answered 403");
-    assert_eq!(entra.count(|head, status| head.method == "POST" && status == 200), 1);
+    world.fails("secret", &settings(&world, "secret"), &principal("hunter2hunter2"), UNTOLD);
+    assert_eq!(given(), 2);
+    assert!(entra.count(|head, status| head.method == "POST" && status == 400) >= 4, "it was asked with the secret");
     let Store::Azure(server) = &mut world.store else { unreachable!() };
     server.restart(None);
-    for bucket in ["workload", "instance"] {
+    for bucket in ["principal", "workload", "instance"] {
         world.is_exact(bucket);
     }
-    world.is_empty("foreign");
+    for bucket in ["foreign", "secret"] {
+        world.is_empty(bucket);
+    }
 }

@@ -4,14 +4,20 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde_json::json;
-use warehouse_sink_testkit::{Authority, Fate, HttpProxy, HttpServer, RsaKey, Store};
+use serde_json::{Value, json};
+use warehouse_sink_testkit::{Authority, Fate, Head, HttpProxy, HttpServer, RsaKey, Settings, Store};
 
-use crate::world::World;
+use crate::world::{UNTOLD, World};
 
 const ACCOUNT: &str = "sink@testkit.iam.gserviceaccount.com";
 const OAUTH: &str = "oauth2.googleapis.com";
 const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
+/// A pool of workload identities, as Google names it.
+const POOL: &str = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/testkit/providers/cluster";
+const FEDERATION: &str = "sts.googleapis.com";
+const IMPERSONATION: &str = "iamcredentials.googleapis.com";
+/// What lets one ask for an account's token, and nothing else.
+const ASKING: &str = "https://www.googleapis.com/auth/iam";
 
 /// Gives out tokens, and knows them again.
 #[derive(Clone, Default)]
@@ -112,4 +118,109 @@ fn a_service_account_exchanges_what_its_key_has_signed() {
     world.stores_all("by-variable", &settings("by-variable"), &[https, variable(ours.as_str())]);
     assert!(tokens.given() >= 2);
     world.stores_nothing("foreign", &settings("foreign"), &[https, variable(foreign.as_str())], "invalid_grant");
+}
+
+/// What Google's token service and its service for impersonation check before they give out a token.
+struct Google {
+    cluster: RsaKey,
+    tokens: Tokens,
+}
+
+impl Google {
+    /// The token of the one that is good for asking the other.
+    const STEP: &str = "step";
+
+    fn answer(&self, head: &Head, body: &str) -> (u16, String) {
+        match head.header("host") {
+            Some(FEDERATION) if head.target == "/v1/token" => self.exchange(body),
+            Some(IMPERSONATION) => self.impersonate(head, body),
+            _ => (404, String::new()),
+        }
+    }
+
+    fn exchange(&self, body: &str) -> (u16, String) {
+        let encode = |text: &str| text.replace(':', "%3A").replace('/', "%2F");
+        let says = |key: &str, value: &str| body.split('&').any(|pair| pair == format!("{key}={}", encode(value)));
+        let token = body.split('&').find_map(|pair| pair.strip_prefix("subject_token=")).unwrap_or_default();
+        let is_ours = says("audience", POOL)
+            && says("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange")
+            && says("subject_token_type", "urn:ietf:params:oauth:token-type:jwt")
+            && self.cluster.claims(token)["aud"] == POOL;
+        match is_ours {
+            true if says("scope", SCOPE) => self.tokens.give(3600),
+            true if says("scope", ASKING) => {
+                (200, json!({ "access_token": Self::STEP, "expires_in": 3600 }).to_string())
+            }
+            _ => (400, json!({ "error": "invalid_grant" }).to_string()),
+        }
+    }
+
+    fn impersonate(&self, head: &Head, body: &str) -> (u16, String) {
+        let account = format!("/v1/projects/-/serviceAccounts/{ACCOUNT}:generateAccessToken");
+        let wanted: Value = serde_json::from_str(body).unwrap_or_default();
+        let is_allowed = head.header("authorization") == Some(&format!("Bearer {}", Self::STEP));
+        if !is_allowed || head.target != account || wanted["scope"] != json!([SCOPE]) {
+            return (403, String::new());
+        }
+        let given: Value = serde_json::from_str(&self.tokens.give(3600).1).unwrap();
+        (200, json!({ "accessToken": given["access_token"], "expireTime": "2100-01-01T00:00:00Z" }).to_string())
+    }
+}
+
+/// A workload elsewhere brings its own cluster's token (workload identity federation): for itself, or for a service account.
+#[test]
+fn a_workload_elsewhere_exchanges_its_clusters_token() {
+    let tokens = Tokens::default();
+    let (world, door) = guarded(&tokens);
+    let (authority, cluster) = (Authority::new("ours"), RsaKey::new());
+    let google = Google { cluster: cluster.clone(), tokens: tokens.clone() };
+    let certificate = authority.server_named("*.googleapis.com");
+    let google = HttpServer::in_place_of(&certificate, move |head, body| google.answer(head, body));
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: String, text: String| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let login = |bucket: &str, key: &RsaKey, audience: &str, account: Option<&str>| -> (Settings, String) {
+        let token = key.sign(&json!({ "iss": "https://cluster.test", "sub": "sink", "aud": audience }));
+        let mut file = json!({ "type": "external_account", "audience": POOL,
+            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+            "token_url": format!("https://{FEDERATION}/v1/token"),
+            "credential_source": { "file": write(format!("{bucket}.token"), token), "format": { "type": "text" } } });
+        if let Some(account) = account {
+            let url = format!("https://{IMPERSONATION}/v1/projects/-/serviceAccounts/{account}:generateAccessToken");
+            file["service_account_impersonation_url"] = json!(url);
+        }
+        let settings = world.settings(bucket).set("storage", "tls_ca_file", authority.file().to_string_lossy());
+        let settings = settings.set("storage.options", "endpoint", format!("http://{}", door.address()));
+        (settings, write(format!("{bucket}.json"), file.to_string()))
+    };
+    let proxy = format!("http://{}", google.address());
+    let https = ("HTTPS_PROXY", proxy.as_str());
+    let given = |host: &str| google.count(|head, status| head.header("host") == Some(host) && status == 200);
+
+    let (settings, file) = login("itself", &cluster, POOL, None);
+    world.stores_all("itself", &settings, &[https, ("GOOGLE_APPLICATION_CREDENTIALS", file.as_str())]);
+    assert_eq!((given(FEDERATION), given(IMPERSONATION)), (1, 0), "a token that is good for an hour is asked for once");
+    let (settings, file) = login("account", &cluster, POOL, Some(ACCOUNT));
+    world.stores_all("account", &settings.set("storage.options", "credential_path", file), &[https]);
+    assert_eq!((given(FEDERATION), given(IMPERSONATION)), (2, 1));
+
+    let stranger = ACCOUNT.replace("sink", "stranger");
+    for (bucket, key, audience, account, refuses) in [
+        ("foreign", &RsaKey::new(), POOL, None, FEDERATION),
+        ("audience", &cluster, "//iam.googleapis.com/other", None, FEDERATION),
+        ("stranger", &cluster, POOL, Some(stranger.as_str()), IMPERSONATION),
+    ] {
+        let refused = || google.count(|head, status| head.header("host") == Some(refuses) && status >= 400);
+        let before = refused();
+        let (settings, file) = login(bucket, key, audience, account);
+        let variables = [https, ("GOOGLE_APPLICATION_CREDENTIALS", file.as_str())];
+        // The next way to log in would ask a network that a test has no business in.
+        let settings = settings.set("storage.options", "disable_vm_metadata", "true");
+        world.stores_nothing(bucket, &settings, &variables, UNTOLD);
+        assert!(refused() > before, "{bucket}: {refuses} was not asked");
+    }
+    assert_eq!(tokens.given(), 2);
 }

@@ -9,14 +9,16 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use warehouse_sink_testkit::{Authority, Head, HttpServer, RsaKey, S3Server, Settings, Store, http};
 
-use crate::world::World;
+use crate::world::{UNTOLD, World};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/sink";
 const STS: &str = "sts.amazonaws.com";
+/// The one that is asked for an assumed role.
+const REGIONAL_STS: &str = "sts.us-east-1.amazonaws.com";
+/// As SeaweedFS names the user whose keys the sink has.
+const USER: &str = "arn:aws:iam::000000000000:user/sink";
 /// Where one way to log in is refused the next is tried; the last would ask a network that a test has no business in.
 const NO_INSTANCE: (&str, &str) = ("AWS_EC2_METADATA_DISABLED", "true");
-/// All that is said when every way has failed.
-const UNTOLD: &str = "failed to load signing credential";
 const SECRET: &str = "testkit-container-token";
 
 fn now() -> u64 {
@@ -43,8 +45,9 @@ impl Cloud {
                 "issuer": "https://cluster.test", "clientId": STS, "jwksUri": format!("http://{}/keys", issuer.address()) } }],
             "policy": { "defaultEffect": "Deny", "storeType": "memory" },
             "roles": [{ "roleName": "sink", "roleArn": ROLE, "attachedPolicies": ["write"], "trustPolicy": {
-                "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Principal": { "Federated": "cluster" },
-                    "Action": ["sts:AssumeRoleWithWebIdentity"] }] } }],
+                "Version": "2012-10-17", "Statement": [
+                    { "Effect": "Allow", "Principal": { "Federated": "cluster" }, "Action": ["sts:AssumeRoleWithWebIdentity"] },
+                    { "Effect": "Allow", "Principal": { "AWS": USER }, "Action": ["sts:AssumeRole"] }] } }],
             "policies": [{ "name": "write", "document": { "Version": "2012-10-17", "Statement": [
                 { "Effect": "Allow", "Action": ["s3:PutObject", "s3:AbortMultipartUpload"], "Resource": ["*"] },
                 { "Effect": "Allow", "Action": ["sts:ValidateSession"], "Resource": ["*"] }] } }],
@@ -221,4 +224,73 @@ fn an_instance_is_given_the_keys_of_its_role() {
     let login = [("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint.as_str())];
     cloud.world.stores_all("instance", &cloud.settings("instance"), &login);
     assert_eq!(metadata.count(|_, status| status == 200), 3, "a token, the role's name, its keys");
+}
+
+/// SeaweedFS takes a request to assume a role as POST alone, which OpenDAL sends when it is long. The usual one, a GET, is answered by
+/// the test, once SeaweedFS has found that the sink's key signed it.
+#[test]
+fn a_role_is_assumed_with_the_sinks_keys() {
+    let cloud = Cloud::new();
+    let (address, lend, authority) = (cloud.world.store.address(), cloud.lend(), Authority::new("ours"));
+    let asked_for = |head: &Head, key: &str, value: &str| {
+        head.target.trim_start_matches("/?").split('&').any(|pair| pair == format!("{key}={value}"))
+    };
+    let sts = HttpServer::in_place_of(&authority.server_named(REGIONAL_STS), move |head, body| {
+        let headers =
+            head.headers.iter().filter(|(name, _)| !["connection", "content-length"].contains(&name.as_str()));
+        let headers: Vec<_> = headers.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let answer = http::request_with(address, &head.method, &head.target, &headers, body.as_bytes()).unwrap();
+        let role = ROLE.replace(':', "%3A").replace('/', "%2F");
+        let is_right = [("RoleArn", role.as_str()), ("RoleSessionName", "testkit"), ("DurationSeconds", "900")];
+        let is_right = is_right.into_iter().all(|(key, value)| asked_for(head, key, value));
+        let seconds = [("long", 3600), ("short", 60)].into_iter().find(|(id, _)| asked_for(head, "ExternalId", id));
+        match (head.method.as_str(), answer.status, seconds) {
+            ("GET", 200, Some((_, seconds))) if is_right => (200, assumed(&lend(Duration::from_secs(seconds)))),
+            ("GET", 200, _) => (403, "not this role, or not by this one".to_owned()),
+            _ => (answer.status, answer.body),
+        }
+    });
+    let proxy = format!("http://{}", sts.address());
+    let settings = |bucket: &str, role: &str, id: &str| {
+        let settings = cloud.settings(bucket).set("storage", "tls_ca_file", authority.file().to_string_lossy());
+        let more = [("role_arn", role), ("external_id", id), ("role_session_name", "testkit")];
+        let settings = more.into_iter().fold(settings, |all, (key, value)| all.set("storage.options", key, value));
+        settings.set("storage.options", "assume_role_duration_seconds", "900")
+    };
+    let keys = |secret| {
+        let id = ("AWS_ACCESS_KEY_ID", S3Server::ACCESS_KEY);
+        [("HTTPS_PROXY", proxy.as_str()), id, ("AWS_SECRET_ACCESS_KEY", secret)]
+    };
+    let given = |method: &str| sts.count(|head, status| head.method == method && status == 200);
+
+    cloud.world.stores_all("long", &settings("long", ROLE, "long"), &keys(S3Server::SECRET_KEY));
+    assert_eq!(given("GET"), 1, "keys that are good for an hour are asked for once");
+    cloud.world.stores_all("short", &settings("short", ROLE, "short"), &keys(S3Server::SECRET_KEY));
+    assert!(given("GET") >= 5, "keys that are about to expire are asked for again: {}", given("GET"));
+    let lengthy = "/".repeat(700);
+    cloud.world.stores_all("form", &settings("form", ROLE, &lengthy), &keys(S3Server::SECRET_KEY));
+    assert_eq!(given("POST"), 1, "SeaweedFS itself gave the role's keys");
+
+    let (before, other) = (sts.count(|_, status| status == 200), ROLE.replace("sink", "other"));
+    for (bucket, role, id, secret) in [
+        ("unknown-id", ROLE, "other", S3Server::SECRET_KEY),
+        ("unknown-role", other.as_str(), lengthy.as_str(), S3Server::SECRET_KEY),
+        ("wrong-secret", ROLE, "long", "hunter2hunter2"),
+        ("wrong-secret-form", ROLE, lengthy.as_str(), "hunter2hunter2"),
+    ] {
+        let refused = sts.count(|_, status| status == 403);
+        cloud.world.stores_nothing(bucket, &settings(bucket, role, id), &keys(secret), UNTOLD);
+        assert!(sts.count(|_, status| status == 403) > refused, "{bucket}: the STS was not asked");
+    }
+    assert_eq!(sts.count(|_, status| status == 200), before);
+}
+
+/// Keys as an STS gives them.
+fn assumed(keys: &Value) -> String {
+    let key = |tag: &str, key: &str| format!("<{tag}>{}</{tag}>", keys[key].as_str().unwrap());
+    let [id, secret] = ["AccessKeyId", "SecretAccessKey"].map(|tag| key(tag, tag));
+    let keys = [id, secret, key("SessionToken", "Token"), key("Expiration", "Expiration")].concat();
+    format!(
+        "<AssumeRoleResponse><AssumeRoleResult><Credentials>{keys}</Credentials></AssumeRoleResult></AssumeRoleResponse>"
+    )
 }

@@ -7,6 +7,8 @@ use warehouse_sink_testkit::{NatsServer, Settings, Sink, Store, publish};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 pub const SOON: Duration = Duration::from_secs(120);
+/// All that is said when every way to log in has failed.
+pub const UNTOLD: &str = "failed to load signing credential";
 const FILES: &str = "warehouse_sink_files_total";
 
 /// Variables of the sink's environment, which has no others but `PATH`.

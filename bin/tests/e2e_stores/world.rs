@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use warehouse_sink_testkit::verify::Outcome;
-use warehouse_sink_testkit::{Ended, NatsServer, Settings, Sink, Store, check, publish, verify};
+use warehouse_sink_testkit::{Ended, NatsServer, Settings, Sink, Store, check, command, publish, verify};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 pub const SOON: Duration = Duration::from_secs(120);
@@ -76,7 +76,8 @@ pub fn refusal(settings: &Settings) -> String {
     stderr
 }
 
-/// Every payload kind at its edges, ids that have to be escaped in keys, and poison.
+/// Every payload kind at its edges, ids that have to be escaped in keys or have white space at their ends, and poison. `inspect` finds it
+/// all as well.
 pub fn exact_contents(service: &str) {
     let world = World::new(service);
     let published = verify::publish_python(&world.nats, &[]);
@@ -87,7 +88,13 @@ pub fn exact_contents(service: &str) {
     let found = world.finish(sink, Store::BUCKET);
     let events = published.number(&["events"]) + MESSAGES - 4;
     assert_eq!(found.number(&["duckdb", "rows"]), events);
-    assert_eq!(found.number(&["poison"]), published.number(&["poison"]) + 4);
+    let poison = published.number(&["poison"]) + 4;
+    assert_eq!(found.number(&["poison"]), poison);
+
+    let inspected = command(PROGRAM, &world.settings(), &["inspect", "--strict", "--output", "json"]);
+    assert_eq!((inspected.code, inspected.stderr.as_str()), (Some(0), ""), "{}", inspected.stdout);
+    let totals = &inspected.json()["totals"];
+    assert_eq!((totals["rows"].as_u64(), totals["dead_letters"].as_u64()), (Some(events), Some(poison)));
 }
 
 /// The store is gone for longer than the ack wait; nothing is acked meanwhile, and all is stored once when it is back.

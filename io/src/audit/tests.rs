@@ -156,34 +156,55 @@ async fn rows_of_batches_are_known_by_their_places() {
     let folder = tempfile::tempdir().unwrap();
     let rows = |rows: &[(u64, u32)]| file_of(rows.iter().map(|(sequence, index)| (*sequence, 7, *index)));
     let whole = [
-        ("a.parquet", rows(&[(1, 0), (1, 1), (1, 4), (2, 0), (4, 0), (4, 2), (6, 0)])),
+        ("a.parquet", rows(&[(1, 0), (1, 1), (1, 4), (2, 0), (4, 0), (4, 2), (4, 3), (6, 0)])),
         ("b.parquet", rows(&[(1, 2), (1, 3), (2, 1), (4, 1), (6, 1)])),
     ];
     let reader = store(folder.path(), &whole);
     let options = Options { stream: "S".to_owned(), prefixes: vec!["events".to_owned()], ..Options::default() };
     let inspect = || async { inspect(&reader, None, &options, |_| ()).await.unwrap() };
     let report = inspect().await;
-    assert_eq!((report.totals.rows, report.duplicates.rows, report.reused.sequences), (12, 0, 0), "{report:#?}");
+    assert_eq!((report.totals.rows, report.duplicates.rows, report.reused.sequences), (13, 0, 0), "{report:#?}");
     assert_eq!(report.gaps.ranges.iter().map(|span| span.first).collect::<Vec<_>>(), [3, 5]);
 
     // One row in a third file, one twice in its own file, and a whole file again.
     let planted =
         [("c.parquet", rows(&[(2, 1)])), ("d.parquet", rows(&[(7, 0), (7, 1), (7, 1), (7, 2)])), whole[0].clone()];
     store(folder.path(), &[planted[0].clone(), planted[1].clone(), ("e.parquet", planted[2].1.clone())]);
-    let report = inspect().await;
+    // Small pieces at a time: with no bound they would be one.
+    let mut most = 0;
+    let note = |progress| {
+        if let Progress::Comparing { of, .. } = progress {
+            most = most.max(of);
+        }
+    };
+    let report = super::inspect(&reader, None, &options, note).await.unwrap();
+    assert_eq!(most, 9, "26 rows of 5 sequences, compared 6 at a time, are cut four times into five pieces");
     let groups = report.duplicates.groups.iter().map(|group| {
         let files: Vec<_> = group.files.iter().map(|key| key.trim_start_matches("events/p/").to_owned()).collect();
         (files.join(" "), group.rows, group.sequences.ranges.iter().map(|span| (span.first, span.last)).collect())
     });
     let expected = [
-        ("a.parquet e.parquet", 7, vec![(1, 2), (4, 4), (6, 6)]),
+        ("a.parquet e.parquet", 8, vec![(1, 2), (4, 4), (6, 6)]),
         ("b.parquet c.parquet", 1, vec![(2, 2)]),
         ("d.parquet", 1, vec![(7, 7)]),
     ];
     let mut groups: Vec<(String, u64, Vec<_>)> = groups.collect();
     groups.sort();
     assert_eq!(groups, expected.map(|(files, rows, spans)| (files.to_owned(), rows, spans)));
-    assert_eq!(report.duplicates.rows, 9);
+    assert_eq!(report.duplicates.rows, 10);
+}
+
+#[tokio::test]
+async fn more_rows_than_are_compared_at_a_time_are_not_handed_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let content = file(&[(1, 7), (2, 7), (3, 7), (9, 7)]);
+    let object = Object { key: "events/p/a.parquet".to_owned(), size: content.len() as u64 };
+    let reader = store(folder.path(), &[("a.parquet", content)]);
+    let asked = Ranges::from_iter(Span::new(1, 3));
+    for (most, count) in [(3, Some(3)), (2, None)] {
+        let rows = scan::rows_of(&reader, &object, 0, &asked, most).await.unwrap();
+        assert_eq!(rows.map(|rows| rows.len()), count);
+    }
 }
 
 #[tokio::test]

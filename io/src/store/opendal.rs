@@ -1,7 +1,7 @@
 //! The stores of the real world: every service that OpenDAL knows and this build contains.
 //!
 //! ```text
-//! ObjectReader::list, read       for who looks and leaves everything as it is
+//! ObjectReader::list, read       for who looks and leaves everything as it is; walk: lists a local folder
 //!
 //! ObjectStore::put ──▶ local: prepare ─▶ upload (a task that cleans up) ─▶ local: finish
 //!                                             │
@@ -10,8 +10,8 @@
 //! ```
 //!
 //! **Architecture Invariant:** nothing here is global. Each store has its own connections, and OpenDAL's registry of
-//! services is not used. The one exception is OpenDAL's: it asks for the credentials of an assumed role through a
-//! process-wide HTTP client, which is set once, when a store has a `role_arn`.
+//! services is not used. The one exception is OpenDAL's: where the keys that a role is assumed with come from a server,
+//! it fetches them through a process-wide HTTP client, which is set once, when a store has a `role_arn`.
 
 mod classify;
 mod local;
@@ -21,6 +21,7 @@ mod reason;
 mod services;
 mod transport;
 mod upload;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -224,12 +224,21 @@ fn no_number_is_the_key_of_a_field_that_has_none_of_its_own() {
     }
 }
 
-/// Found by the fuzzer: prost-reflect panics.
+/// What is said of a descriptor set of one file.
+fn refusal(file: FileDescriptorProto) -> String {
+    Tables::decode(&FileDescriptorSet { file: vec![file] }.encode_to_vec()).unwrap_err().to_string()
+}
+
 #[test]
 fn a_name_that_comes_twice_is_refused() {
     let message = DescriptorProto { name: Some("A".to_owned()), ..DescriptorProto::default() };
-    let file = FileDescriptorProto { message_type: vec![message; 2], ..FileDescriptorProto::default() };
-    let set = FileDescriptorSet { file: vec![file] }.encode_to_vec();
-    let error = Tables::decode(&set).unwrap_err().to_string();
-    assert!(error.starts_with("the descriptor set cannot be used: "), "{error}");
+    let error = refusal(FileDescriptorProto { message_type: vec![message; 2], ..FileDescriptorProto::default() });
+    assert!(error.starts_with("the descriptor set cannot be used: name 'A' is defined twice"), "{error}");
+}
+
+/// Found by the fuzzer: prost-reflect panics.
+#[test]
+fn a_syntax_that_is_not_known_is_refused() {
+    let error = refusal(FileDescriptorProto { syntax: Some("editions".to_owned()), ..FileDescriptorProto::default() });
+    assert!(error.contains("neither proto2 nor proto3"), "{error}");
 }

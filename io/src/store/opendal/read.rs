@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use opendal::{ErrorKind, Operator};
+use tokio::task::spawn_blocking;
 use warehouse_sink_core::Backoff;
 
 use super::local::TEMPORARY_OPTION;
-use super::{OpenError, Reason, operator, services};
+use super::{OpenError, Reason, operator, services, walk};
 
 /// How long one answer may take. A connection that died without a word is noticed by it.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
@@ -24,6 +26,8 @@ const RETRY: Backoff = Backoff { initial: Duration::from_millis(200), max: Durat
 #[derive(Clone)]
 pub struct ObjectReader {
     operator: Operator,
+    /// The root directory of the local file system.
+    root: Option<PathBuf>,
 }
 
 /// An object as a list has it.
@@ -44,6 +48,9 @@ pub enum ReadError {
     /// It did not answer.
     #[error("no answer within {} s", READ_TIMEOUT.as_secs())]
     TimedOut,
+    /// A directory of the local file system could not be read.
+    #[error(transparent)]
+    Directory(#[from] io::Error),
 }
 
 impl ObjectReader {
@@ -59,17 +66,18 @@ impl ObjectReader {
         ca_file: Option<&Path>,
     ) -> Result<ObjectReader, OpenError> {
         let service = services::find(service, options)?;
-        let mut options = options.clone();
+        let (mut options, mut root) = (options.clone(), None);
         if service.name == services::FS {
             // OpenDAL makes both directories where they are missing.
             options.remove(TEMPORARY_OPTION);
-            let root = options.get("root").map(Path::new).unwrap_or(Path::new(""));
-            if !root.is_dir() {
-                return Err(OpenError::NoRoot { path: root.display().to_string() });
+            let path = options.get("root").map(PathBuf::from).unwrap_or_default();
+            if !path.is_dir() {
+                return Err(OpenError::NoRoot { path: path.display().to_string() });
             }
+            root = Some(path);
         }
         let (_, operator) = operator(service, &options, ca_file)?;
-        Ok(ObjectReader { operator })
+        Ok(ObjectReader { operator, root })
     }
 
     /// Every object whose key begins with the prefix and a slash, in no particular order. An empty prefix means all. What is in a
@@ -83,7 +91,17 @@ impl ObjectReader {
             "" => String::new(),
             prefix => format!("{prefix}/"),
         };
-        attempt(|| self.list_once(&folder)).await
+        let mut objects = match &self.root {
+            // What leads out of the root leads nowhere.
+            Some(_) if folder.split('/').any(|name| name == "..") => Vec::new(),
+            Some(root) => {
+                let root = root.clone();
+                spawn_blocking(move || walk::files(&root, &folder)).await.map_err(io::Error::from)??
+            }
+            None => attempt(|| self.list_once(&folder)).await?,
+        };
+        objects.retain(|object| !object.key.split('/').any(|name| name.starts_with('.')));
+        Ok(objects)
     }
 
     async fn list_once(&self, folder: &str) -> Result<Vec<Object>, opendal::Error> {
@@ -92,8 +110,8 @@ impl ObjectReader {
             lister => lister?,
         };
         let objects = lister.try_filter_map(|entry| async move {
-            let is_shown = entry.metadata().is_file() && !entry.path().split('/').any(|name| name.starts_with('.'));
-            Ok(is_shown.then(|| Object { key: entry.path().to_owned(), size: entry.metadata().content_length() }))
+            let (key, size) = (entry.path().to_owned(), entry.metadata().content_length());
+            Ok(entry.metadata().is_file().then_some(Object { key, size }))
         });
         match objects.try_collect().await {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),

@@ -17,7 +17,8 @@ impl Tables {
     ///
     /// The bytes are no descriptor set, or a message in it has too many fields.
     pub fn decode(descriptor_set: &[u8]) -> Result<Self, SchemaError> {
-        // prost-reflect 0.16.5 panics where it should refuse a name that comes twice in the first file: it looks for the line.
+        // prost-reflect 0.16.5 panics where it should refuse a syntax that it does not know: it looks for the line of a file that it has not
+        // taken yet.
         let pool = catch_unwind(|| DescriptorPool::decode(descriptor_set));
         Self::new(&pool.map_err(|_| SchemaError::Contradicts)??)
     }

@@ -27,7 +27,7 @@ pub enum SchemaError {
         source: prost_reflect::DescriptorError,
     },
     /// The bytes are a descriptor set that contradicts itself, and the reader of it can't say where.
-    #[error("the descriptor set cannot be used: it contradicts itself, as with two messages of one name")]
+    #[error("the descriptor set cannot be used: a file of it is neither proto2 nor proto3, or it contradicts itself")]
     Contradicts,
     /// The descriptor set has no such message.
     #[error("the descriptor set has no message {name}")]

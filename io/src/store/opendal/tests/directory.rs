@@ -8,7 +8,7 @@ use bytes::Bytes;
 use warehouse_sink_core::Failure::{Permanent, Temporary};
 
 use super::super::local::Local;
-use super::super::{ObjectStore, services};
+use super::super::{ObjectReader, ObjectStore, services};
 use super::{eventually, options};
 use crate::store::{Effect, Store};
 
@@ -50,6 +50,44 @@ async fn a_file_is_there_whole_and_alone() {
     drop(store);
     let mut names = root.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name());
     assert_eq!((names.next(), names.next()), (Some("events".into()), None));
+}
+
+/// An app id may have white space at either end, and Hive leaves it as it is.
+#[cfg(unix)]
+#[tokio::test]
+async fn names_are_listed_as_they_were_written() {
+    let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(root.path());
+    let names = [" a", "a ", " ", "a\u{a0}", "a\u{3000}b\u{3000}", "a"];
+    let mut keys = names.map(|name| format!("events/app_id={name}/ year=2024 /1 .parquet"));
+    keys.sort();
+    for key in &keys {
+        store.put(key, Bytes::from_static(b"body")).await.unwrap();
+    }
+    open(outside.path()).put("events/outside.parquet", Bytes::new()).await.unwrap();
+    std::os::unix::fs::symlink(outside.path(), root.path().join("events/link")).unwrap();
+    std::fs::create_dir(root.path().join("events/.hidden")).unwrap();
+    std::fs::write(root.path().join("events/.hidden/x.parquet"), "").unwrap();
+
+    let reader = ObjectReader::open("fs", &options(&[("root", root.path().to_str().unwrap())]), None).unwrap();
+    let listed = async |prefix: &str| {
+        let mut objects = reader.list(prefix).await.unwrap();
+        objects.sort();
+        objects.into_iter().map(|object| (object.key, object.size)).collect::<Vec<_>>()
+    };
+    let all = keys.clone().map(|key| (key, 4));
+    assert_eq!(listed("events").await, all);
+    assert_eq!(listed("").await, all, "what runs write into is hidden");
+    assert_eq!(listed("events/app_id=a ").await, [("events/app_id=a / year=2024 /1 .parquet".to_owned(), 4)]);
+    let above = format!("../{}", outside.path().file_name().unwrap().display());
+    for nothing in ["elsewhere", "event", "events/..", &above] {
+        assert_eq!(listed(nothing).await, [], "{nothing}");
+    }
+    for (key, size) in &all {
+        assert_eq!(reader.read(key, 0..*size).await.unwrap(), "body", "{key}");
+    }
+    let error = reader.list(&keys[0]).await.unwrap_err().to_string();
+    assert!(error.contains(".parquet: Not a directory"), "{error}");
 }
 
 #[cfg(unix)]
