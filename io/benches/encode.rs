@@ -53,7 +53,7 @@ fn encode(criterion: &mut Criterion) {
     let (destination, rows) = rows();
     let mut group = criterion.benchmark_group("encode");
     group.throughput(Throughput::Elements(EVENTS as u64));
-    for compression in ["none", "lz4", "snappy", "zstd", "zstd:3", "zstd:9"] {
+    for compression in ["none", "snappy", "lz4", "zstd:1", "zstd:3", "zstd:6", "zstd:9", "gzip"] {
         let encoder = encoder(compression);
         let bytes = encoder.encode(&destination, &rows).unwrap().len();
         let name = BenchmarkId::new(compression, format!("{bytes} bytes"));

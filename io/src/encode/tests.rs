@@ -251,24 +251,6 @@ fn what_makes_no_file_is_an_error() {
     assert!(refusal(&destination, &poison).starts_with("the row of stream sequence 5 cannot be encoded: "));
 }
 
-/// Prints what the settings cost and gain: `cargo test -p warehouse-sink-io -- --ignored --nocapture measure`.
-#[test]
-#[ignore = "a measurement, for whoever chooses the defaults"]
-fn measure_compressions() {
-    let (destination, rows) = events(10_000);
-    for setting in ["none", "snappy", "lz4", "zstd:1", "zstd:3", "zstd:6", "zstd:9", "gzip"] {
-        let encoder = encoder(|config| config.compression = setting.parse().unwrap());
-        let mut best = std::time::Duration::MAX;
-        let mut bytes = 0;
-        for _ in 0..10 {
-            let start = std::time::Instant::now();
-            bytes = encoder.encode(&destination, &rows).unwrap().len();
-            best = best.min(start.elapsed());
-        }
-        println!("{setting:8} {bytes:9} bytes {:7.2} ms", best.as_secs_f64() * 1000.0);
-    }
-}
-
 #[test]
 fn a_bloom_filter_knows_what_is_in_the_column_and_stays_small() {
     let (destination, rows) = events(5000);
