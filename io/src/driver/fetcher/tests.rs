@@ -70,10 +70,11 @@ impl Pull for Pulled {
     async fn cancel(&mut self) {}
 }
 
-/// Counts what it has decoded.
+/// Counts what it has decoded, and the deliveries to whose rows it gave memory of their own.
 #[derive(Clone, Default)]
 struct Counting {
     decoded: Arc<AtomicUsize>,
+    kept: Arc<AtomicUsize>,
     row_bytes: u64,
 }
 
@@ -85,6 +86,10 @@ impl Decode for Counting {
         self.decoded.fetch_add(1, Ordering::Relaxed);
         let row = |bytes| Row { destination: Destination::Partition(1), payload: (), bytes };
         Rows::Many(vec![row(self.row_bytes / 2), row(self.row_bytes - self.row_bytes / 2)])
+    }
+
+    fn keep(&mut self, deliveries: &mut [Delivery<u8, ()>]) {
+        self.kept.fetch_add(deliveries.len(), Ordering::Relaxed);
     }
 }
 
@@ -126,6 +131,23 @@ async fn settle_down() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
+}
+
+/// Rows that hold the connection's buffer would not be bounded by what they count.
+#[tokio::test]
+async fn rows_have_memory_of_their_own_when_they_are_handed_in() {
+    let decoder = Counting { row_bytes: ROW_BYTES, ..Counting::default() };
+    let (mut inbox, _stop) = start(&decoder);
+    grant(&mut inbox, 20, 1000).await;
+    let mut handed_in = 0;
+    while handed_in < 20 {
+        let (deliveries, _, taken) = next(&mut inbox).await;
+        handed_in += deliveries;
+        assert!(decoder.kept.load(Ordering::Relaxed) >= handed_in, "{handed_in}");
+        drop(taken);
+    }
+    settle_down().await;
+    assert_eq!(decoder.kept.load(Ordering::Relaxed), 20, "once for each");
 }
 
 #[tokio::test]
