@@ -41,33 +41,30 @@ impl Slabs {
         }
         self.filling.clear();
         let mut slabs: Vec<_> = self.sizes.drain(..).map(Vec::with_capacity).collect();
-        for (slab, body) in &bodies {
+        for ((slab, _), body) in &bodies {
             slabs[*slab].extend_from_slice(body);
         }
-        let mut slabs: Vec<_> = slabs.into_iter().map(|slab| (Arc::new(Bytes::from(slab)), 0)).collect();
-        for (slab, body) in bodies {
-            let (slab, used) = &mut slabs[slab];
-            *body = Body::part_of(slab, *used, body.len());
-            *used += body.len();
+        let slabs: Vec<_> = slabs.into_iter().map(|slab| Arc::new(Bytes::from(slab))).collect();
+        for ((slab, start), body) in bodies {
+            *body = Body::part_of(&slabs[slab], start, body.len());
         }
     }
 
-    /// The slab for a body of so many bytes.
-    fn place(&mut self, partition: &Partition, bytes: usize) -> usize {
-        let next = self.sizes.len();
-        if bytes > MAX_SHARED {
-            self.sizes.push(bytes);
-            return next;
-        }
-        if let Some(&slab) = self.filling.get(partition)
-            && self.sizes[slab] + bytes <= MAX_SLAB
+    /// The slab for a body of so many bytes, and where it starts there.
+    fn place(&mut self, partition: &Partition, bytes: usize) -> (usize, usize) {
+        let shared = bytes <= MAX_SHARED;
+        if let Some(&slab) = self.filling.get(partition).filter(|slab| shared && self.sizes[**slab] + bytes <= MAX_SLAB)
         {
+            let start = self.sizes[slab];
             self.sizes[slab] += bytes;
-            return slab;
+            return (slab, start);
         }
-        self.filling.insert(partition.clone(), next);
+        let next = self.sizes.len();
         self.sizes.push(bytes);
-        next
+        if shared {
+            self.filling.insert(partition.clone(), next);
+        }
+        (next, 0)
     }
 }
 
@@ -131,10 +128,10 @@ mod tests {
     fn a_slab_is_bounded_and_a_large_body_is_alone() {
         let mut slabs = Slabs::default();
         let partition = |app: &str| Partition::new(app.into(), EventHour::from_timestamp_ms(1).unwrap()).unwrap();
-        let places: Vec<_> = (0..100).map(|_| slabs.place(&partition("a"), MAX_SHARED)).collect();
+        let places: Vec<_> = (0..100).map(|_| slabs.place(&partition("a"), MAX_SHARED).0).collect();
         assert_eq!(places, (0..100).map(|body| body / (MAX_SLAB / MAX_SHARED)).collect::<Vec<_>>());
-        assert_eq!(slabs.place(&partition("a"), MAX_SHARED + 1), slabs.sizes.len() - 1);
-        assert_eq!(slabs.place(&partition("a"), 1), places[99], "the large one does not end the slab before it");
+        assert_eq!(slabs.place(&partition("a"), MAX_SHARED + 1).0, slabs.sizes.len() - 1);
+        assert_eq!(slabs.place(&partition("a"), 1).0, places[99], "the large one does not end the slab before it");
         assert!(slabs.sizes.iter().all(|size| *size <= MAX_SLAB));
     }
 }
