@@ -6,14 +6,12 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use clap::{Args, ValueEnum};
 use warehouse_sink_io::publish::{PublishError, PublishOptions, Published, publish};
 use warehouse_sink_proto::EventSchema;
-use warehouse_sink_proto::generate::{Generated, Generator, GeneratorOptions, Kind};
+use warehouse_sink_proto::generate::{Generator, GeneratorOptions, Kind};
 use warehouse_sink_proto::protobuf::{SchemaError, Transcoder};
 
 use crate::exit::{Exit, complain};
 use crate::progress::Progress;
 use crate::settings::NatsUrls;
-
-const ENVELOPE: &str = "causality.v1.EventEnvelope";
 
 /// How an event is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -125,8 +123,7 @@ async fn run(
     let wanted = arguments.count;
     let messages = (0..wanted).zip(generator).map(|(_, message)| {
         *poison += u64::from(message.kind == Kind::Poison);
-        let subject = message.subject.clone();
-        (subject, writer.body(message).into())
+        (message.subject, writer.body(message.kind, message.body).into())
     });
     let mut progress = Progress::new(true);
     let tell = |so_far: Published| progress.tell(|| format!("{} of {wanted} confirmed", so_far.confirmed));
@@ -142,19 +139,17 @@ struct Writer {
 
 impl Writer {
     fn new(format: Format) -> Result<Self, SchemaError> {
-        let json = (format == Format::Json).then(|| Transcoder::new(EventSchema::DESCRIPTORS, ENVELOPE));
+        let json = (format == Format::Json).then(|| Transcoder::new(EventSchema::DESCRIPTORS, EventSchema::MESSAGE));
         Ok(Self { json: json.transpose()? })
     }
 
-    fn body(&mut self, message: Generated) -> Vec<u8> {
-        let (Some(transcoder), Kind::Event) = (&mut self.json, message.kind) else {
-            return message.body;
-        };
+    fn body(&mut self, kind: Kind, body: Vec<u8>) -> Vec<u8> {
+        let (Some(transcoder), Kind::Event) = (&mut self.json, kind) else { return body };
         let mut text = String::new();
-        match transcoder.push_json(&message.body, &mut text) {
+        match transcoder.push_json(&body, &mut text) {
             Ok(()) => text.into_bytes(),
             // No event of the generator comes here: it would be seen as poison.
-            Err(_) => message.body,
+            Err(_) => body,
         }
     }
 }

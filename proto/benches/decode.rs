@@ -18,8 +18,6 @@ use warehouse_sink_proto::{
 
 const EVENTS: usize = 10_000;
 const PUBLISHED: i64 = 1_709_210_097_000_001_999;
-const ENVELOPE: &str = "causality.v1.EventEnvelope";
-
 fn bodies() -> Vec<Vec<u8>> {
     Generator::new(GeneratorOptions::default()).take(EVENTS).map(|made| made.body).collect()
 }
@@ -67,7 +65,7 @@ fn json(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("json");
     group.throughput(Throughput::Elements(EVENTS as u64));
     group.bench_function(BenchmarkId::from_parameter("ours"), |bencher| {
-        let mut transcoder = Transcoder::new(EventSchema::DESCRIPTORS, ENVELOPE).unwrap();
+        let mut transcoder = Transcoder::new(EventSchema::DESCRIPTORS, EventSchema::MESSAGE).unwrap();
         let mut text = String::new();
         bencher.iter(|| {
             text.clear();
@@ -77,7 +75,7 @@ fn json(criterion: &mut Criterion) {
     });
     group.bench_function(BenchmarkId::from_parameter("prost-reflect"), |bencher| {
         let pool = DescriptorPool::decode(EventSchema::DESCRIPTORS).unwrap();
-        let envelope = pool.get_message_by_name(ENVELOPE).unwrap();
+        let envelope = pool.get_message_by_name(EventSchema::MESSAGE).unwrap();
         let mut text = Vec::new();
         bencher.iter(|| {
             text.clear();
@@ -96,7 +94,7 @@ fn documents(criterion: &mut Criterion) {
     let columns = "id: string required, app_id: string, device_id: string, timestamp_ms: timestamp(ms), correlation_id: string, \
                    idempotency_key: string, device_context: json, screen_view: struct<screen_name: string, screen_class: string>";
     let table = Table::json(columns, &TableOptions::new("")).unwrap();
-    let mut transcoder = Transcoder::new(EventSchema::DESCRIPTORS, ENVELOPE).unwrap();
+    let mut transcoder = Transcoder::new(EventSchema::DESCRIPTORS, EventSchema::MESSAGE).unwrap();
     let document = |body: &Vec<u8>| {
         let mut text = String::new();
         transcoder.push_json(body, &mut text).unwrap();

@@ -71,6 +71,9 @@ impl EventSchema {
     /// The compiled descriptor set of the schema, made by the build script.
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
+    /// The full name of the message that is an event.
+    pub const MESSAGE: &str = "causality.v1.EventEnvelope";
+
     /// The schema that comes with this program.
     ///
     /// # Errors
@@ -78,8 +81,8 @@ impl EventSchema {
     /// None but where the program was built wrong: its own .proto file lacks something that the columns need.
     pub fn built_in() -> Result<Self, SchemaError> {
         let tables = Tables::decode(Self::DESCRIPTORS)?;
-        let name = "causality.v1.EventEnvelope";
-        let envelope = tables.find(name).ok_or_else(|| SchemaError::NoMessage { name: name.to_owned() })?;
+        let envelope = tables.find(Self::MESSAGE);
+        let envelope = envelope.ok_or_else(|| SchemaError::NoMessage { name: Self::MESSAGE.to_owned() })?;
         let fields = EnvelopeFields::find(tables.message(envelope))?;
         let device = DeviceFields::find(tables.message(fields.device_message))?;
         let kinds = Kinds::find(&tables, tables.message(envelope))?;
@@ -88,6 +91,11 @@ impl EventSchema {
 
     pub(crate) fn tables(&self) -> &Tables {
         &self.0.tables
+    }
+
+    /// The message that is an event, in the tables.
+    pub(crate) fn envelope(&self) -> MessageId {
+        self.0.envelope
     }
 
     /// Reads a whole body, to see that it is an event.

@@ -24,8 +24,6 @@ use crate::partition::{EventHour, check_app_id};
 use crate::poison::Poison;
 use crate::protobuf::{Cardinality, JsonWriter, Kind, MessageId, Record, SchemaError, Shelf, Tables};
 
-/// The message, and what stands for it in the settings and in the files.
-const ENVELOPE: &str = "causality.v1.EventEnvelope";
 pub(super) const NAME: &str = "causality.v1";
 
 const APP_ID: &str = "app_id";
@@ -67,8 +65,7 @@ impl Events {
     /// contract come with it.
     pub fn new(options: &TableOptions, added: &[&str]) -> Result<(Self, Layout, Box<[PartitionColumn]>), SchemaError> {
         let schema = EventSchema::built_in()?;
-        let tables = schema.tables();
-        let envelope = tables.find(ENVELOPE).ok_or_else(|| SchemaError::NoMessage { name: ENVELOPE.to_owned() })?;
+        let (tables, envelope) = (schema.tables(), schema.envelope());
         let folders = options.partition_by.iter().map(|field| Folder::find(tables, envelope, field));
         let (folders, fields): (Vec<_>, Vec<_>) = folders.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         let by_app = fields.iter().any(|field: &FolderField| &*field.field == APP_ID);
@@ -119,7 +116,7 @@ impl Events {
         let Some(Payload { columns, check }) = &self.payload else { return Ok(()) };
         let checked = check.record(self.tables(), columns, self.envelope, record, body.len());
         checked.map_err(|unfit| match unfit {
-            Unfit::Misfit(found) => misfit(ENVELOPE, &found),
+            Unfit::Misfit(found) => misfit(EventSchema::MESSAGE, &found),
             Unfit::Wire(source) => source.into(),
         })
     }
