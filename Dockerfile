@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1.10
-FROM rust:1.95.0-slim-bookworm AS build
+# Not the slim one, which has no make, and jemalloc is built with it.
+FROM rust:1.95.0-bookworm AS build
 # The image's own toolchain is the pinned one; this keeps rustup from fetching the linters that go with it.
 ENV RUSTUP_TOOLCHAIN=1.95.0
 WORKDIR /src

@@ -10,7 +10,7 @@ class Stream:
 
     times: int = 1  # of COUNT
     apps: int = 4
-    hours: int = 3
+    hours: int = 1
     form: str = "protobuf"
     size: int = 0  # bytes of an event; 0 for the varied ones of `warehouse-sink generate`
     large: bool = False  # LARGE events, not COUNT
@@ -47,13 +47,13 @@ CASES: dict[str, Case] = {
     "floor": Case(settings={"nats": {"ack": "floor"}}),
     "backlog x3": Case(Stream(times=3)),
     "backlog x10": Case(Stream(times=10)),
-    "1 partition": Case(Stream(apps=1, hours=1)),
+    "1 partition": Case(Stream(apps=1)),
     "100 partitions": Case(Stream(apps=10, hours=10)),
     "1000 partitions": Case(Stream(apps=10, hours=100)),
     "100 B": Case(Stream(size=100)),
     "2 kB": Case(Stream(size=2_000)),
     "100 kB": Case(Stream(size=100_000, large=True)),
-    "2 workers": workers(2),
+    "1 worker": workers(1),
     "3 workers": workers(3),
     "4 workers": workers(4),
 }
@@ -82,12 +82,12 @@ SERIES: dict[str, Series] = {
     "backlog": Series("A longer backlog", {DEFAULTS: "", "backlog x3": "", "backlog x10": ""}),
     "partitions": Series(
         "More partitions",
-        {"1 partition": "1", DEFAULTS: "12", "100 partitions": "100", "1000 partitions": "1,000"},
+        {"1 partition": "1", DEFAULTS: "4", "100 partitions": "100", "1000 partitions": "1,000"},
     ),
     "size": Series("Larger events", {"100 B": "100 B", DEFAULTS: "about 300 B", "2 kB": "2 kB", "100 kB": "100 kB"}),
     "workers": Series(
         "More fetchers",
-        {DEFAULTS: "1 worker", "2 workers": "2 workers", "3 workers": "3 workers", "4 workers": "4 workers"},
+        {"1 worker": "1 worker", DEFAULTS: "2 workers", "3 workers": "3 workers", "4 workers": "4 workers"},
     ),
 }
 

@@ -17,7 +17,6 @@ pub mod generate;
 pub mod http;
 pub mod inspect;
 pub mod logging;
-pub mod memory;
 pub mod pipeline;
 pub mod progress;
 pub mod recorder;

@@ -2,8 +2,13 @@
 
 use std::process::ExitCode;
 
+use tikv_jemallocator::Jemalloc;
+
+/// With one arena: see docs/architecture.md.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
+
 fn main() -> ExitCode {
-    warehouse_sink::memory::share_one_arena();
     warehouse_sink::umask::keep_others_from_writing();
     warehouse_sink::cli::main().into()
 }

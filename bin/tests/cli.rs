@@ -24,6 +24,13 @@ fn file(text: &str) -> (tempfile::TempDir, String) {
     (folder, path)
 }
 
+/// It is built in by `.cargo/config.toml`, which nothing else would miss.
+#[test]
+fn the_allocator_has_one_arena() {
+    let (_, _, said) = ended(sink(&["--version"]).env("_RJEM_MALLOC_CONF", "stats_print:true"));
+    assert!(said.contains("opt.narenas: 1\n"), "{said}");
+}
+
 #[test]
 fn version_and_help_end_well() {
     let (code, out, _) = ended(&mut sink(&["--version"]));

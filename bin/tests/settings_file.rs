@@ -26,7 +26,7 @@ fn nothing_at_all_gives_every_default() {
     assert_eq!(settings.observability.metrics_addr.host(), None);
     assert_eq!(settings.observability.log_format, LogFormat::Json);
     assert_eq!(settings.ack_wait(), Duration::from_secs(300), "the flush interval");
-    assert_eq!(settings.max_ack_pending(), 4 * (100_000 + 500));
+    assert_eq!(settings.max_ack_pending(), 4 * (100_000 + 2 * 500), "the buffer and what two fetchers ask for");
 }
 
 #[test]

@@ -27,6 +27,9 @@ const LEAST_REMEMBERED: usize = 500_000;
 /// The bytes that small batches get anyway. The process stays under 256 MiB with this, even where events can't be compressed and
 /// each is held as a message and once more in an encoded file.
 const LEAST_DERIVED_BYTES: u64 = 64 * 1024 * 1024;
+/// While one fetcher decodes, the server answers the other: an eighth faster on two cores, and more fetchers are no faster
+/// (docs/benchmarks.md).
+const DERIVED_FETCHERS: usize = 2;
 /// The limit on un-acked messages is shared by all replicas. This many can fill their buffers before it holds one up.
 const REPLICAS: usize = 4;
 
@@ -38,7 +41,7 @@ impl Settings {
 
     /// How many messages the server lets be un-acked: the setting, or derived from the buffer.
     pub fn max_ack_pending(&self) -> usize {
-        let asked_for = self.nats.worker_count.get().saturating_mul(self.nats.fetch_batch_size.get());
+        let asked_for = self.fetchers().saturating_mul(self.nats.fetch_batch_size.get());
         let derived = self.max_buffered_events().saturating_add(asked_for).saturating_mul(REPLICAS);
         self.nats.max_ack_pending.map_or(derived, NonZeroUsize::get)
     }
@@ -89,7 +92,7 @@ impl Settings {
     /// How many fetchers pull in parallel. Where an ack settles all before it, deliveries have to come in order.
     fn fetchers(&self) -> usize {
         match self.nats.ack {
-            Ack::Each => self.nats.worker_count.get(),
+            Ack::Each => self.nats.worker_count.map_or(DERIVED_FETCHERS, NonZeroUsize::get),
             Ack::Floor => 1,
         }
     }

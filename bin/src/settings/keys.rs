@@ -30,8 +30,8 @@ settings! {
         consumer: Name = Is("warehouse-sink"), legacy "CONSUMER_NAME";
         /// The subjects that the consumer is limited to.
         filter_subjects: Subjects = Is("events.>");
-        /// Fetchers that pull in parallel.
-        worker_count: NonZeroUsize = Is("1"), legacy "WORKER_COUNT" "BATCH_WORKER_COUNT";
+        /// Fetchers that pull in parallel. One alone would wait for the server while it decodes nothing, and the server for it.
+        worker_count: Option<NonZeroUsize> = Derived("`2`; `1` with `ack = \"floor\"`"), legacy "WORKER_COUNT" "BATCH_WORKER_COUNT";
         /// Messages that one fetch asks for at most.
         fetch_batch_size: NonZeroUsize = Is("500"), legacy "FETCH_BATCH_SIZE" "BATCH_FETCH_BATCH_SIZE";
         /// What an ack settles. `each`: its message, and replicas share the work. `floor`: its message and all before it, which takes a

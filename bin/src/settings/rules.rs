@@ -69,7 +69,9 @@ fn buffers(settings: &Settings, broken: &mut Vec<String>) {
 
 fn limits(settings: &Settings, broken: &mut Vec<String>) {
     let nats = &settings.nats;
-    at_most("nats.worker_count", nats.worker_count, MOST_FETCHERS, broken);
+    if let Some(workers) = nats.worker_count {
+        at_most("nats.worker_count", workers, MOST_FETCHERS, broken);
+    }
     at_most("nats.fetch_batch_size", nats.fetch_batch_size, LARGEST_FETCH, broken);
     at_most("storage.max_concurrent_writes", settings.storage.max_concurrent_writes, MOST_WRITES, broken);
     if nats.ack == Ack::Floor {
@@ -86,10 +88,9 @@ fn limits(settings: &Settings, broken: &mut Vec<String>) {
 
 /// Where an ack settles all before it.
 fn floor(nats: &Nats, broken: &mut Vec<String>) {
-    if nats.worker_count.get() > 1 {
+    if let Some(workers) = nats.worker_count.filter(|workers| workers.get() > 1) {
         broken.push(format!(
-            "nats.worker_count ({}) must be 1 with nats.ack = \"floor\", where deliveries have to come in order: leave it out",
-            nats.worker_count
+            "nats.worker_count ({workers}) must be 1 with nats.ack = \"floor\", where deliveries have to come in order: leave it out",
         ));
     }
     if nats.takeover_after < SHORTEST_TAKEOVER {

@@ -187,6 +187,8 @@ impl NatsPull {
 
     /// Takes what has already arrived, without waiting.
     async fn take_ready(&mut self, messages: &mut Vec<NatsMessage>) -> Option<SourceError> {
+        // A message has some 300 bytes, which a vector that grows would move again and again.
+        messages.reserve(self.left.min(CHUNK));
         while messages.len() < CHUNK && !self.is_over() {
             let ready = poll_fn(|context| match std::pin::Pin::new(&mut self.answers).poll_next(context) {
                 Poll::Ready(message) => Poll::Ready(message),
