@@ -18,7 +18,7 @@ fn nothing_at_all_gives_every_default() {
     assert_eq!(settings.batch.max_events.get(), 10_000);
     assert_eq!(settings.batch.max_bytes, ByteSize::mib(16));
     assert_eq!(settings.batch.flush_interval, Duration::from_secs(300));
-    assert_eq!(settings.max_buffered_events(), 100_000);
+    assert_eq!(settings.max_buffered_events(), 200_000);
     assert_eq!(settings.max_buffered_bytes(), ByteSize::mib(64));
     assert_eq!(settings.storage.service.as_str(), "s3");
     assert_eq!(settings.storage.retry_initial, Duration::from_millis(500));
@@ -26,14 +26,14 @@ fn nothing_at_all_gives_every_default() {
     assert_eq!(settings.observability.metrics_addr.host(), None);
     assert_eq!(settings.observability.log_format, LogFormat::Json);
     assert_eq!(settings.ack_wait(), Duration::from_secs(300), "the flush interval");
-    assert_eq!(settings.max_ack_pending(), 4 * (100_000 + 2 * 500), "the buffer and what two fetchers ask for");
+    assert_eq!(settings.max_ack_pending(), 4 * (200_000 + 2 * 500), "the buffer and what two fetchers ask for");
 }
 
 #[test]
 fn the_machine_takes_the_defaults() {
     let config = parse("", &[]).unwrap().machine_config(7);
     assert_eq!(config.max_batch_rows, 10_000);
-    assert_eq!(config.max_messages, 100_000);
+    assert_eq!(config.max_messages, 200_000);
     assert_eq!(config.ack_wait, Duration::from_secs(300));
     warehouse_sink_core::Machine::<u8, u8>::new(config).unwrap();
 }

@@ -15,8 +15,8 @@
 //!
 //! The other targets need `--features decoders`. There is no unsafe code for a sanitizer to watch, and without one it is several times as fast.
 //!
-//! `seeds/` holds inputs that reach much of what they are for, and those that once found a fault. `cargo test --manifest-path
-//! fuzz/Cargo.toml --lib` runs them on the stable toolchain.
+//! `seeds/` holds inputs that reach much of what they are for, and those that once found a fault. On the stable toolchain `cargo test --manifest-path
+//! fuzz/Cargo.toml --lib` runs those of the machine, and `cargo test --test fuzz_seeds` of the decoders, with what the project's tests have built.
 
 #![allow(dead_code, reason = "the world is used without its proptest strategies")]
 

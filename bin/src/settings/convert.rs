@@ -19,8 +19,9 @@ use super::types::{Ack, ColumnNames, Prefix, Secret};
 
 /// The shortest ack wait that is derived: shorter ones gain little and make the server impatient with a loaded replica.
 const SHORTEST_DERIVED_ACK_WAIT: Duration = Duration::from_secs(30);
-/// The buffer for events that small batches get anyway.
-const LEAST_DERIVED_BUFFER: usize = 100_000;
+/// The buffer for events that small batches get anyway. Half of it is for batches that fill: ten partitions at 10,000 events each. A thousand get
+/// files of a hundred events, and half as many files as with half of it.
+const LEAST_DERIVED_BUFFER: usize = 200_000;
 /// Whatever the server holds un-acked can come again. Beyond that, after the consumer was deleted, all that was acked above the
 /// ack floor that was last seen, which stands below the oldest message that is held. This takes about 20 MiB.
 const LEAST_REMEMBERED: usize = 500_000;

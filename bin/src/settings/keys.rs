@@ -131,7 +131,7 @@ settings! {
         /// A batch is written this long after its first event came. Shorter means fresher data and smaller files.
         flush_interval: Duration = Is("5m"), legacy "BATCH_FLUSH_INTERVAL";
         /// Events held over all batches, those being written too. At the limit, fetching pauses. At least twice `max_events`.
-        max_buffered_events: Option<NonZeroUsize> = Derived("the greater of `100000` and twice `max_events`");
+        max_buffered_events: Option<NonZeroUsize> = Derived("the greater of `200000` and twice `max_events`");
         /// Bytes of messages held over all batches, by the same rule. At least twice `max_bytes`.
         max_buffered_bytes: Option<ByteSize> = Derived("the greater of `64MiB` and twice `max_bytes`");
         /// Batches that are filled at the same time. Beyond it, the oldest or largest is written early, so that late or

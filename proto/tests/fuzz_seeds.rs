@@ -1,0 +1,62 @@
+//! The fuzzer's seeds, run without it: its targets for the decoders, compiled as a test, for a build of the fuzzer with all that they need takes minutes.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "../../fuzz/src/bodies.rs"]
+mod bodies;
+#[path = "../../fuzz/src/descriptors.rs"]
+mod descriptors;
+#[path = "../../fuzz/src/json.rs"]
+mod json;
+#[path = "support/json_agreement.rs"]
+mod json_agreement;
+#[path = "support/json_documents.rs"]
+mod json_documents;
+#[path = "support/json_reference.rs"]
+mod json_reference;
+mod support;
+
+use std::path::Path;
+
+/// Runs a target's seeds; gives what came of each.
+fn run<T>(target: &str, run: impl Fn(&[u8]) -> T) -> Vec<T> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target);
+    let seeds = std::fs::read_dir(folder).unwrap();
+    let one = |seed: std::io::Result<std::fs::DirEntry>| {
+        let path = seed.unwrap().path();
+        // Named before it runs: the output of a test that fails is shown, and its last line is the seed.
+        println!("{}", path.display());
+        run(&std::fs::read(&path).unwrap())
+    };
+    seeds.map(one).collect()
+}
+
+/// How many are taken, and how many are not. The seeds must go on to reach both.
+fn split(taken: &[bool]) -> (usize, usize) {
+    let yes = taken.iter().filter(|taken| **taken).count();
+    (yes, taken.len() - yes)
+}
+
+#[test]
+fn events_are_what_prost_says() {
+    let (events, poison) = split(&run("events", bodies::events));
+    assert!(events >= 20 && poison >= 20, "{events} events, {poison} poison");
+}
+
+#[test]
+fn messages_of_any_schema_are_what_prost_reflect_says() {
+    let (messages, poison) = split(&run("any_schema", bodies::any_schema));
+    assert!(messages >= 20 && poison >= 20, "{messages} messages, {poison} poison");
+}
+
+#[test]
+fn documents_are_what_serde_json_says() {
+    let (rows, refused) = run("json", json::json).into_iter().fold((0, 0), |sum, seen| (sum.0 + seen.0, sum.1 + seen.1));
+    assert!(rows >= 40 && refused >= 40, "{rows} rows, {refused} refused");
+}
+
+#[test]
+fn descriptor_sets_make_a_table_or_are_refused() {
+    let (tables, refused) = split(&run("descriptors", descriptors::descriptors));
+    assert!(tables >= 10 && refused >= 20, "{tables} tables, {refused} refused");
+}
