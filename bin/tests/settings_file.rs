@@ -94,6 +94,7 @@ fn every_key_can_be_set() {
         &[],
     )
     .unwrap();
+    assert_eq!(settings.sort_by(), ["device_id", "timestamp_ms"]);
     assert_eq!(settings.nats.url.addresses(), ["nats://a:4222", "tls://b"]);
     assert_eq!(settings.nats.max_ack_pending.unwrap().get(), 65_536);
     assert_eq!(settings.nats.password.unwrap().expose(), "p");
@@ -104,7 +105,6 @@ fn every_key_can_be_set() {
         settings.storage.options.expose().iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     assert_eq!(options, [("flag", "true"), ("number", "5"), ("ratio", "0.5"), ("root", "/data")]);
     assert_eq!(settings.parquet.compression.to_string(), "zstd:9");
-    assert_eq!(settings.sort_by(), ["device_id", "timestamp_ms"]);
     assert_eq!(settings.dead_letter.prefix.unwrap().as_str(), "dead");
     assert_eq!(settings.observability.metrics_addr.to_string(), "127.0.0.1:0");
 }
