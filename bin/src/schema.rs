@@ -5,10 +5,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use warehouse_sink_io::encode::SortError;
 use warehouse_sink_io::schema::{Route, StreamSchema};
 use warehouse_sink_io::subject::SubjectFilter;
 use warehouse_sink_proto::protobuf::SchemaError;
-use warehouse_sink_proto::{EventTime, Table, TableOptions};
+use warehouse_sink_proto::{ColumnOptions, EventTime, Table, TableOptions};
 
 use crate::settings::{Fields, Format, Headers, Messages, Paths, RouteSettings, Schema, Settings, UnknownFields};
 
@@ -38,6 +39,9 @@ pub enum LoadError {
         /// Those that there are.
         columns: String,
     },
+    /// Files can't be sorted as they are to be.
+    #[error("parquet.sort_by: {0}")]
+    Sort(#[from] SortError),
     /// The schema can't be used for a table.
     #[error(transparent)]
     Schema(#[from] SchemaError),
@@ -72,8 +76,7 @@ pub fn load(settings: &Settings) -> Result<StreamSchema, LoadError> {
             routes.collect::<Result<Vec<_>, _>>()?
         }
     };
-    check_columns(settings, &routes)?;
-    Ok(StreamSchema::Tables(routes.into()))
+    tables(settings, routes)
 }
 
 /// The events of `causality.v1`, where they are stored in another way than by default.
@@ -85,9 +88,17 @@ fn events(settings: &Settings) -> Result<StreamSchema, LoadError> {
     };
     let partition_by =
         schema.partition_by.as_ref().map_or(by_default.partition_by, |fields| fields.as_slice().to_vec());
-    let routes = [Route::all(Table::events(&TableOptions { event_time, partition_by, ..options(settings) })?)];
+    let routes = vec![Route::all(Table::events(&TableOptions { event_time, partition_by, ..options(settings) })?)];
+    tables(settings, routes)
+}
+
+/// The schema of these routes, which must have the columns that the settings name.
+fn tables(settings: &Settings, routes: Vec<Route>) -> Result<StreamSchema, LoadError> {
     check_columns(settings, &routes)?;
-    Ok(StreamSchema::Tables(routes.into()))
+    let schema = StreamSchema::Tables(routes.into());
+    let columns = ColumnOptions { partition_columns_in_file: settings.parquet.partition_columns_in_file };
+    schema.check_sort(&columns, settings.sort_by())?;
+    Ok(schema)
 }
 
 /// Each column that is to get a bloom filter must be one of a message at least.

@@ -79,6 +79,10 @@ fn what_cannot_be_a_folder_is_told_at_the_start() {
         (settings.clone().set("schema", "partition_by", vec!["platfrom"]), "has no field platfrom"),
         (settings.clone().set("schema", "event_time", "app_id"), "app_id can't be the event's time"),
         (
+            settings.clone().set("schema", "payload", "native").set("parquet", "sort_by", "device_id,swipe_gesture"),
+            "parquet.sort_by: the rows of causality.v1 can't be sorted by \"swipe_gesture\"",
+        ),
+        (
             settings.set("schema", "payload", "native").set("parquet", "bloom_filter_columns", "payload_json"),
             "no message has a column \"payload_json\"",
         ),

@@ -162,6 +162,8 @@ fn columns_that_cannot_be_used_are_refused() {
     let of = |columns: &str| settings(&nats, folder.path(), columns);
     let good = "id: int64,\nshop: struct<city: string>, f: float64, items: list<int64>";
     let route = "[[schema.route]]\nsubject = \"a.>\"\ncolumns = \"a: int46\"\nprefix = \"a\"\n";
+    let two_routes = "[[schema.route]]\nsubject = \"a.>\"\ncolumns = \"a: int64, b: string\"\nprefix = \"a\"\n\
+                      [[schema.route]]\nsubject = \"b.>\"\ncolumns = \"a: string, b: list<string>\"\nprefix = \"b\"\n";
     let cases = [
         (
             of("id: int64,\nn: int46"),
@@ -182,6 +184,14 @@ fn columns_that_cannot_be_used_are_refused() {
         (
             of(good).unset("schema", "columns").append(route),
             "schema: the route of a.>: the columns can't be read: line 1",
+        ),
+        (
+            of(good).set("parquet", "sort_by", vec!["id", "shop"]),
+            "parquet.sort_by: the rows of json can't be sorted by \"shop\": only by whole columns of texts",
+        ),
+        (
+            of(good).unset("schema", "columns").append(two_routes).set("parquet", "sort_by", vec!["a", "b"]),
+            "parquet.sort_by: the rows of json can't be sorted by \"b\": only by whole columns",
         ),
         (
             of(good).set("parquet", "bloom_filter_columns", vec!["shop.town"]),

@@ -51,6 +51,7 @@ fn dead_letters(root: &Path, first: u64, bodies: impl Iterator<Item = Vec<u8>>) 
         row_group_rows: NonZeroUsize::new(1000).unwrap(),
         partition_columns_in_file: false,
         bloom_filter_columns: Vec::new(),
+        sort_by: Vec::new(),
         stream: Settings::STREAM.to_owned(),
         consumer: Settings::CONSUMER.to_owned(),
         prefix: "events".to_owned(),

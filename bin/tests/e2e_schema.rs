@@ -264,6 +264,14 @@ fn a_schema_that_cannot_be_used_is_refused() {
             vec!["parquet.bloom_filter_columns: no message has a column \"shop.city\"", "shop.owner"],
         ),
         (
+            good.clone().set("parquet", "sort_by", vec!["id", "shop.owner"]),
+            vec!["parquet.sort_by: the rows of table3.Row can't be sorted by \"shop.owner\": only by whole columns"],
+        ),
+        (
+            good.clone().set("parquet", "sort_by", vec!["idd"]),
+            vec!["parquet.sort_by: no message has a column \"idd\"; its columns are ", "nats_stream_sequence"],
+        ),
+        (
             base.clone().set("schema", "descriptor_set", "/nowhere").set("schema", "message", "M"),
             vec!["/nowhere: cannot be read"],
         ),

@@ -80,6 +80,7 @@ fn every_key_can_be_set() {
         row_group_rows = 7
         partition_columns_in_file = true
         bloom_filter_columns = ["id"]
+        sort_by = ["device_id", "timestamp_ms"]
         [dead_letter]
         enabled = false
         prefix = "dead"
@@ -93,6 +94,7 @@ fn every_key_can_be_set() {
         &[],
     )
     .unwrap();
+    assert_eq!(settings.sort_by(), ["device_id", "timestamp_ms"]);
     assert_eq!(settings.nats.url.addresses(), ["nats://a:4222", "tls://b"]);
     assert_eq!(settings.nats.max_ack_pending.unwrap().get(), 65_536);
     assert_eq!(settings.nats.password.unwrap().expose(), "p");

@@ -41,6 +41,21 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "did you mean \"device_id\"?",
     ),
     (
+        "[parquet]\nsort_by = [\"device_id\", \"timestamp\"]",
+        "parquet.sort_by: event files have no column \"timestamp\"",
+        "did you mean \"timestamp_ms\"?",
+    ),
+    (
+        "[parquet]\nsort_by = [\"app_id\", \"device_id\"]",
+        "parquet.sort_by: the column \"app_id\" is in the path alone, and one value for all rows of a file",
+        "leave it out",
+    ),
+    (
+        "[parquet]\nsort_by = [\"id\", \"device_id\", \"id\"]",
+        "parquet.sort_by has \"id\" twice",
+        "leave out the second",
+    ),
+    (
         "[schema]\nmessage = \"a.B\"\nexplode = \"c\"",
         "schema.message and schema.explode is for messages of your own",
         "set schema.format to \"protobuf\" or \"json\", or leave it out",

@@ -76,6 +76,16 @@ impl StreamSchema {
         }
     }
 
+    /// The name of each type of messages, and the Arrow schema of its files, by the number of its table.
+    pub(crate) fn schemas(&self, options: &ColumnOptions) -> Vec<(String, SchemaRef)> {
+        match self {
+            StreamSchema::Events(_) => vec![(EVENTS.to_owned(), schema(options))],
+            StreamSchema::Tables(routes) => {
+                routes.iter().map(|route| (route.table.message().to_owned(), route.table.schema())).collect()
+            }
+        }
+    }
+
     /// The name of the type of a partition's messages, for its files' metadata.
     pub(crate) fn name(&self, partition: &Partition) -> &str {
         self.route(partition).map_or(EVENTS, |route| route.table.message())

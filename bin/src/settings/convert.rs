@@ -128,6 +128,11 @@ impl Settings {
         self.parquet.bloom_filter_columns.as_ref().map_or(&[], ColumnNames::as_slice)
     }
 
+    /// The columns that the rows of a file are sorted by.
+    pub fn sort_by(&self) -> &[String] {
+        self.parquet.sort_by.as_ref().map_or(&[], ColumnNames::as_slice)
+    }
+
     /// What files depend on besides their rows.
     pub fn encode_config(&self) -> EncodeConfig {
         EncodeConfig {
@@ -135,6 +140,7 @@ impl Settings {
             row_group_rows: self.parquet.row_group_rows,
             partition_columns_in_file: self.parquet.partition_columns_in_file,
             bloom_filter_columns: self.bloom_filter_columns().to_vec(),
+            sort_by: self.sort_by().to_vec(),
             stream: self.nats.stream.as_str().to_owned(),
             consumer: self.nats.consumer.as_str().to_owned(),
             prefix: self.storage.prefix.as_str().to_owned(),

@@ -178,6 +178,9 @@ settings! {
         partition_columns_in_file: bool = Is("false");
         /// Columns that get a bloom filter, with which a reader that looks for one value skips files and row groups that don't have it.
         bloom_filter_columns: Option<ColumnNames> = Unset;
+        /// Columns that the rows of each file are sorted by, ascending, nulls last, so that a reader that looks for some of their values reads
+        /// few pages: see [sorted files](operations.md#sorted-files).
+        sort_by: Option<ColumnNames> = Unset;
     }
 
     /// What becomes of messages that can't be decoded.

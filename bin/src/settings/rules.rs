@@ -132,17 +132,29 @@ fn not_above(low_name: &str, low: Duration, high_name: &str, high: Duration, bro
     }
 }
 
-/// A bloom filter for a column that no file has would be asked for in vain.
+/// What is to be done with a column that no file has would be asked for in vain.
 fn columns(settings: &Settings, broken: &mut Vec<String>) {
+    let sort_by = settings.sort_by();
+    if let Some((_, name)) = sort_by.iter().enumerate().find(|(at, name)| sort_by[..*at].contains(name)) {
+        broken.push(format!("parquet.sort_by has {name:?} twice: leave out the second"));
+    }
     if settings.schema.format != Format::CausalityV1 || settings.schema.events_are_a_table() {
         // The columns are known once the schema is loaded.
         return;
     }
-    for name in settings.bloom_filter_columns() {
-        if !COLUMNS.iter().any(|column| column.name == name) {
+    for (setting, names) in [("bloom_filter_columns", settings.bloom_filter_columns()), ("sort_by", sort_by)] {
+        for name in names.iter().filter(|name| COLUMNS.iter().all(|column| column.name != **name)) {
             let hint = column_hint(name);
-            broken.push(format!("parquet.bloom_filter_columns: event files have no column {name:?}; {hint}"));
+            broken.push(format!("parquet.{setting}: event files have no column {name:?}; {hint}"));
         }
+    }
+    let in_path = |name: &&String| COLUMNS.iter().any(|column| column.partition && column.name == **name);
+    if !settings.parquet.partition_columns_in_file
+        && let Some(name) = sort_by.iter().find(in_path)
+    {
+        broken.push(format!(
+            "parquet.sort_by: the column {name:?} is in the path alone, and one value for all rows of a file: leave it out"
+        ));
     }
 }
 

@@ -79,6 +79,11 @@ impl<'a> ParquetFile<'a> {
         u64::try_from(self.metadata.file_metadata().num_rows()).unwrap_or(0)
     }
 
+    /// Whether its rows are sorted by some columns, by what it says of itself.
+    pub fn is_sorted(&self) -> bool {
+        self.metadata.row_groups().iter().any(|group| group.sorting_columns().is_some())
+    }
+
     /// The least and greatest value of an integer column, if every row group tells.
     pub fn extent(&self, column: &str) -> Option<(i64, i64)> {
         let mut extent: Option<(i64, i64)> = None;

@@ -23,7 +23,7 @@ pub(super) struct Scan {
     pub rows: u64,
     /// The least and greatest sequence.
     pub extent: Span,
-    /// The rows of the stream as it is now: consecutive sequences as one run, in the file's order.
+    /// The rows of the stream as it is now: consecutive sequences as one run, in the stream's order.
     pub runs: Vec<Span>,
     /// The rows of an earlier stream of the same name, likewise.
     pub earlier: Vec<Span>,
@@ -49,7 +49,7 @@ pub(super) async fn scan(
     let all = [SEQUENCE, ROW_INDEX, PUBLISHED_AT];
     let columns = if matches!(begin, Times::Each(_)) { &all[..] } else { &all[..2] };
     let mut batches = file.batches(columns, BATCH_ROWS)?;
-    let (mut runs, mut earlier, mut rows) = (Runs::default(), Runs::default(), 0u64);
+    let (mut runs, mut earlier, mut rows) = (Runs::of(&file), Runs::of(&file), 0u64);
     while let Some(batch) = batches.next().await? {
         rows += batch.num_rows() as u64;
         let found = sequences(&batch)?.zip(row_indexes(&batch)?);
@@ -63,8 +63,9 @@ pub(super) async fn scan(
             }
         }
     }
-    let extent = both_ends(&runs.runs, &earlier.runs).ok_or_else(|| FileError::Wrong("it has no rows".to_owned()))?;
-    let scan = Scan { stream, rows, extent, runs: runs.runs, earlier: earlier.runs };
+    let (runs, earlier) = (runs.finish(), earlier.finish());
+    let extent = both_ends(&runs, &earlier).ok_or_else(|| FileError::Wrong("it has no rows".to_owned()))?;
+    let scan = Scan { stream, rows, extent, runs, earlier };
     check(&file, object, &scan)?;
     Ok(scan)
 }
@@ -121,18 +122,38 @@ struct Runs {
     runs: Vec<Span>,
     /// The place of the last row among those of its message.
     last_index: u32,
+    /// The rows of a file that is sorted by its columns, and not by them: they have to be sorted first.
+    unsorted: Option<Vec<(u64, u32)>>,
 }
 
 impl Runs {
+    fn of(file: &ParquetFile<'_>) -> Self {
+        Runs { unsorted: file.is_sorted().then(Vec::new), ..Runs::default() }
+    }
+
+    fn push(&mut self, sequence: u64, index: u32) {
+        match &mut self.unsorted {
+            Some(rows) => rows.push((sequence, index)),
+            None => self.extend(sequence, index),
+        }
+    }
+
     /// The rows of one message stand one behind the other, by rising index, and make its sequence come once. A row that is there twice makes
     /// it come again.
-    fn push(&mut self, sequence: u64, index: u32) {
+    fn extend(&mut self, sequence: u64, index: u32) {
         let before = std::mem::replace(&mut self.last_index, index);
         match self.runs.last_mut() {
             Some(run) if run.last == sequence && index > before => {}
             Some(run) if run.last.checked_add(1) == Some(sequence) => run.last = sequence,
             _ => self.runs.push(Span::one(sequence)),
         }
+    }
+
+    fn finish(mut self) -> Vec<Span> {
+        let mut rows = self.unsorted.take().unwrap_or_default();
+        rows.sort_unstable();
+        rows.into_iter().for_each(|(sequence, index)| self.extend(sequence, index));
+        self.runs
     }
 }
 

@@ -6,9 +6,9 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch};
 use parquet::arrow::ArrowWriter;
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::WriterProperties;
 use warehouse_sink_core::{BatchRow, Destination, MessageId};
 use warehouse_sink_proto::DeadLetter;
@@ -32,6 +32,7 @@ fn file_of(rows: impl IntoIterator<Item = (u64, i64, u32)>) -> Vec<u8> {
         row_group_rows: NonZeroUsize::new(3).unwrap(),
         partition_columns_in_file: false,
         bloom_filter_columns: Vec::new(),
+        sort_by: Vec::new(),
         stream: "S".to_owned(),
         consumer: "sink".to_owned(),
         prefix: "events".to_owned(),
@@ -148,6 +149,44 @@ async fn other_streams_are_counted_apart_and_their_copies_are_found() {
     let report = inspect(&reader, None, &options, |_| ()).await.unwrap();
     assert_eq!(report.other_streams, [OtherStream { stream: "S".to_owned(), files: 2, rows: 6 }]);
     assert_eq!((report.gaps.sequences, report.duplicates.rows), (0, 3));
+}
+
+/// A file that is sorted by its columns has sequences and places in any order, and each row once all the same.
+#[tokio::test]
+async fn a_sorted_file_holds_what_an_unsorted_one_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rows: Vec<(u64, u32)> = (1..=400).flat_map(|sequence| (0..3).map(move |index| (sequence, index))).collect();
+    rows.sort_by_key(|(sequence, index)| (sequence.wrapping_mul(7919) % 101, *index));
+    let sorted = sorted(&rows);
+    let object = Object { key: "events/p/a.parquet".to_owned(), size: sorted.len() as u64 };
+    let reader = store(folder.path(), &[("a.parquet", sorted)]);
+    let scan = scan::scan(&reader, &object, None).await.unwrap();
+    assert_eq!(
+        (scan.rows, scan.runs, scan.extent),
+        (1200, vec![Span { first: 1, last: 400 }], Span { first: 1, last: 400 })
+    );
+    // What is there twice still comes again.
+    rows.push((17, 1));
+    let twice = self::sorted(&rows);
+    let object = Object { key: "events/p/b.parquet".to_owned(), size: twice.len() as u64 };
+    let reader = store(folder.path(), &[("b.parquet", twice)]);
+    let scan = scan::scan(&reader, &object, None).await.unwrap();
+    let spans: Vec<_> = scan.runs.iter().map(|span| (span.first, span.last)).collect();
+    assert_eq!(spans, [(1, 17), (17, 400)]);
+}
+
+/// A file that says that it is sorted.
+fn sorted(rows: &[(u64, u32)]) -> Vec<u8> {
+    let sequences: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.iter().map(|(sequence, _)| *sequence as i64)));
+    let indexes: ArrayRef = Arc::new(Int32Array::from_iter_values(rows.iter().map(|(_, index)| *index as i32)));
+    let batch = RecordBatch::try_from_iter([("nats_stream_sequence", sequences), ("nats_row_index", indexes)]).unwrap();
+    let pairs = vec![KeyValue::new("warehouse_sink.stream".to_owned(), "S".to_owned())];
+    let by = vec![SortingColumn { column_idx: 0, descending: false, nulls_first: false }];
+    let properties =
+        WriterProperties::builder().set_key_value_metadata(Some(pairs)).set_sorting_columns(Some(by)).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
 }
 
 /// A message that is a batch makes rows in several files. What is there twice is found among them, and what is missing.

@@ -1,7 +1,8 @@
 //! From rows to the bytes of a Parquet file, and to the key it goes under.
 //!
 //! ```text
-//! &[BatchRow] ─chunk─▶ Columns (proto) ─▶ RecordBatch ─▶ ArrowWriter ─▶ Bytes
+//! &[BatchRow] ─chunk─▶ Columns (proto) ─▶ RecordBatch ─────▶ ArrowWriter ─▶ Bytes
+//!                                             └─▶ sort ──────┘
 //! ```
 //!
 //! **Architecture Invariant:** the same rows give the same bytes. A write whose outcome is unknown is repeated under the same
@@ -10,6 +11,7 @@
 
 mod compression;
 mod properties;
+mod sort;
 mod table;
 
 use std::num::NonZeroUsize;
@@ -30,7 +32,10 @@ use crate::payload::Payload;
 use crate::rows::Encode;
 use crate::schema::StreamSchema;
 
+use self::sort::Order;
+
 pub use compression::{Compression, CompressionError};
+pub use sort::SortError;
 
 /// How many rows are made into columns at a time, and how many bytes of messages at most. It bounds what a batch takes in
 /// memory on top of the messages themselves.
@@ -48,6 +53,8 @@ pub struct EncodeConfig {
     pub partition_columns_in_file: bool,
     /// The columns of event files that get a bloom filter.
     pub bloom_filter_columns: Vec<String>,
+    /// The columns that the rows of event files are sorted by, the first one first. Without any they are in the stream's order.
+    pub sort_by: Vec<String>,
     /// The stream's name, for the file's metadata.
     pub stream: String,
     /// The consumer's name, for the file's metadata.
@@ -100,6 +107,8 @@ pub struct Encoder {
     properties: WriterPropertiesBuilder,
     /// Of messages of configured types, by the number of their table.
     table_properties: Vec<WriterPropertiesBuilder>,
+    /// How the rows of each table are sorted, by its number.
+    orders: Vec<Order>,
 }
 
 impl Encoder {
@@ -112,7 +121,9 @@ impl Encoder {
                 routes.iter().map(|route| table::properties(&config, &route.table)).collect()
             }
         };
-        Encoder { schema: schema.clone(), properties: properties::base(&config), table_properties, columns, config }
+        let orders = schema.schemas(&columns).iter().map(|(_, schema)| Order::new(schema, &config.sort_by)).collect();
+        let properties = properties::base(&config);
+        Encoder { schema: schema.clone(), properties, table_properties, orders, columns, config }
     }
 
     fn path(&self, destination: &Destination<Partition>, name: &str) -> String {
@@ -142,6 +153,14 @@ impl Encoder {
         of_table.unwrap_or(&self.properties)
     }
 
+    /// How the rows are sorted; none where they stay in the stream's order.
+    fn order(&self, destination: &Destination<Partition>) -> Option<&Order> {
+        match destination {
+            Destination::Partition(partition) => self.orders.get(partition.table()).filter(|order| !order.is_none()),
+            Destination::DeadLetter => None,
+        }
+    }
+
     fn events(&self, events: &EventSchema, rows: &[BatchRow<Payload>]) -> Result<RecordBatch, EncodeError> {
         let mut columns = Columns::new(events, self.columns, rows.len());
         for BatchRow { message, payload, .. } in rows {
@@ -169,6 +188,21 @@ impl Encoder {
         };
         Ok((batch, rows.len()))
     }
+
+    /// All rows as columns, a chunk at a time.
+    fn batches<'r>(
+        &'r self,
+        destination: &'r Destination<Partition>,
+        rows: &'r [BatchRow<Payload>],
+    ) -> impl Iterator<Item = Result<RecordBatch, EncodeError>> + use<'r> {
+        let mut rest = rows;
+        std::iter::from_fn(move || {
+            let chunk = rest.get(..chunk_len(rest))?;
+            let batch = self.batch(destination, chunk);
+            rest = batch.as_ref().map_or(&[], |(_, taken)| &rest[*taken..]);
+            Some(batch.map(|(batch, _)| batch))
+        })
+    }
 }
 
 impl Encode for Encoder {
@@ -186,13 +220,16 @@ impl Encode for Encoder {
         }
         let metadata = properties::metadata(&self.config, &self.schema, destination, rows);
         let properties = properties::for_rows(self.properties(destination).clone(), &self.config, rows.len());
-        let properties = properties.set_key_value_metadata(Some(metadata)).build();
+        let order = self.order(destination);
+        let properties = properties::sorted(properties, order).set_key_value_metadata(Some(metadata)).build();
         let mut writer = ArrowWriter::try_new(Vec::new(), self.schema(destination), Some(properties))?;
-        let mut rest = rows;
-        while !rest.is_empty() {
-            let (batch, taken) = self.batch(destination, &rest[..chunk_len(rest)])?;
-            writer.write(&batch)?;
-            rest = &rest[taken..];
+        let mut batches = self.batches(destination, rows);
+        match order {
+            None => batches.try_for_each(|batch| Ok::<_, EncodeError>(writer.write(&batch?)?))?,
+            Some(order) => {
+                let batches: Vec<_> = batches.collect::<Result<_, _>>()?;
+                order.sort(&batches)?.try_for_each(|batch| Ok::<_, EncodeError>(writer.write(&batch?)?))?;
+            }
         }
         let mut file = writer.into_inner()?;
         // The file is kept until it is stored; what the vector grew beyond it would be kept too.

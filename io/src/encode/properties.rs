@@ -10,6 +10,7 @@ use warehouse_sink_core::{BatchRow, Destination};
 use warehouse_sink_proto::{DICTIONARY_COLUMNS, Partition};
 
 use super::EncodeConfig;
+use super::sort::Order;
 use crate::schema::StreamSchema;
 
 /// Columns that have few different values within a file, besides those of the contract: what describes the device.
@@ -42,6 +43,9 @@ const OPAQUE_COLUMNS: [&str; 2] = ["payload_json", "body"];
 
 /// How often a bloom filter may say that a value is there which isn't. It takes about 10 bits for each different value.
 const BLOOM_FILTER_ERRORS: f64 = 0.01;
+
+/// The most rows in a page of a file that is sorted.
+const SORTED_PAGE_ROWS: usize = 1024;
 
 /// How all files are written, whatever their columns.
 pub(super) fn common(config: &EncodeConfig) -> WriterPropertiesBuilder {
@@ -82,6 +86,17 @@ pub(super) fn for_rows(
             .set_column_bloom_filter_fpp(column.clone(), BLOOM_FILTER_ERRORS)
             .set_column_bloom_filter_max_ndv(column, most)
     })
+}
+
+/// What files are besides whose rows are sorted: their metadata names the columns, and their pages are small enough that the index of pages
+/// leads to few rows.
+pub(super) fn sorted(properties: WriterPropertiesBuilder, order: Option<&Order>) -> WriterPropertiesBuilder {
+    match order {
+        None => properties,
+        Some(order) => {
+            properties.set_sorting_columns(Some(order.sorting())).set_data_page_row_count_limit(SORTED_PAGE_ROWS)
+        }
+    }
 }
 
 /// What the file says of itself, for auditing and for whoever finds it without its path.

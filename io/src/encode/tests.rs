@@ -28,6 +28,7 @@ fn encoder(change: impl FnOnce(&mut EncodeConfig)) -> Encoder {
         row_group_rows: NonZeroUsize::new(100_000).unwrap(),
         partition_columns_in_file: false,
         bloom_filter_columns: Vec::new(),
+        sort_by: Vec::new(),
         stream: "EVENTS".to_owned(),
         consumer: "warehouse-sink".to_owned(),
         prefix: "events".to_owned(),

@@ -34,6 +34,7 @@ fn encode(table: &Table, bodies: &[&[u8]]) -> (String, Bytes) {
         row_group_rows: NonZeroUsize::new(100_000).unwrap(),
         partition_columns_in_file: false,
         bloom_filter_columns: Vec::new(),
+        sort_by: Vec::new(),
         stream: "EVENTS".to_owned(),
         consumer: "warehouse-sink".to_owned(),
         prefix: "rows".to_owned(),
