@@ -12,13 +12,16 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use warehouse_sink_testkit::{
-    NatsServer, Operator, S3Server, Settings, Sink, command, http, publish, user_nkey, wait_until,
+    AzureServer, NatsServer, Operator, S3Server, Settings, Sink, Store, command, http, publish, user_nkey, wait_until,
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const SOON: Duration = Duration::from_secs(60);
 /// What stands in every secret setting that a test can make up.
 const MARKER: &str = "hunter2hunter2";
+/// The same where base64 is demanded, of 32 bytes for a key of the client's.
+const MARKER_IN_BASE64: &str = "hunter2hunter2AAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+const SAS_TOKEN: &str = "sv=2024-11-04&ss=b&srt=sco&sp=rwdlac&se=2099-01-01T00:00:00Z&sig=hunter2hunter2";
 
 /// The settings at the most talkative, which the environment asks for as well.
 fn loud(settings: &Settings) -> Settings {
@@ -32,7 +35,18 @@ fn talkative(sink: &mut Command) {
 /// All that `check`, `run`, `inspect` and `replay` print and serve with these settings. Where they get in, until all that the stream holds
 /// is acked.
 fn all_that_is_said(settings: &Settings, gets_in: bool) -> String {
-    let settings = loud(settings).set("nats", "startup_timeout", "500ms");
+    let mut said = said_by_writers(settings, gets_in);
+    for arguments in [&["inspect", "--stream", "always"][..], &["replay", "--dry-run"]] {
+        let ended = command(PROGRAM, &loud(settings).set("nats", "startup_timeout", "500ms"), arguments);
+        assert_eq!(ended.code, Some(i32::from(!gets_in)), "{arguments:?}: {ended:?}");
+        said += &(ended.stdout + &ended.stderr);
+    }
+    said
+}
+
+/// The part of `check` and `run`.
+fn said_by_writers(settings: &Settings, gets_in: bool) -> String {
+    let settings = loud(settings).set("nats", "startup_timeout", "500ms").set("shutdown", "timeout", "1s");
     let ended = warehouse_sink_testkit::check(PROGRAM, &settings);
     assert_eq!(ended.code, Some(i32::from(!gets_in)), "{ended:?}");
     let mut sink = Sink::start_with(PROGRAM, &settings, talkative);
@@ -45,11 +59,6 @@ fn all_that_is_said(settings: &Settings, gets_in: bool) -> String {
     });
     if sink.exited().is_none() {
         sink.stop(SOON);
-    }
-    for arguments in [&["inspect", "--stream", "always"][..], &["replay", "--dry-run"]] {
-        let ended = command(PROGRAM, &settings, arguments);
-        assert_eq!(ended.code, Some(i32::from(!gets_in)), "{arguments:?}: {ended:?}");
-        said += &(ended.stdout + &ended.stderr);
     }
     said + &sink.log()
 }
@@ -147,6 +156,42 @@ fn storage_options_stay_unsaid() {
         let settings = with(&format!("c{index}")).set("storage.options", key, value);
         assert_unsaid(&all_that_is_said(&settings, false), &[MARKER]);
     }
+    let brought = [("key", MARKER_IN_BASE64), ("key_md5", MARKER_IN_BASE64), ("algorithm", "AES256")];
+    let brought = brought.iter().fold(with("d"), |settings, (name, value)| {
+        settings.set("storage.options", &format!("server_side_encryption_customer_{name}"), *value)
+    });
+    assert_unsaid(&said_by_writers(&brought, false), &[MARKER]);
+}
+
+/// SAS tokens stand in the address of each request, the others in headers.
+#[test]
+fn storage_options_of_google_azure_and_webdav_stay_unsaid() {
+    let cases = [
+        ("gcs", "token", MARKER, true),
+        ("azblob", "account_key", AzureServer::KEY, true),
+        ("azblob", "account_key", MARKER_IN_BASE64, false),
+        ("azblob", "sas_token", SAS_TOKEN, false),
+        ("webdav", "password", MARKER, true),
+        ("webdav", "token", MARKER, true),
+    ];
+    let (nats, stores) = (filled(""), ["gcs", "azblob", "webdav"].map(|service| (service, Store::start(service))));
+    for (index, (service, key, value, gets_in)) in cases.into_iter().enumerate() {
+        let (_, store) = stores.iter().find(|(name, _)| *name == service).unwrap();
+        let settings = store.settings(Settings::new(&nats.url()), Store::BUCKET);
+        let settings = settings.set("nats", "consumer", format!("sink-{index}"));
+        let said = all_that_is_said(&settings.set("storage.options", key, value), gets_in);
+        assert_unsaid(&said, &[MARKER, AzureServer::KEY]);
+    }
+    // Azurite doesn't encrypt with keys of the client's.
+    let azure = &stores[1].1;
+    let encrypted = azure.settings(Settings::new(&nats.url()).set("nats", "consumer", "sink-6"), Store::BUCKET);
+    let encrypted = encrypted.set("storage.options", "encryption_key", MARKER_IN_BASE64);
+    assert_unsaid(&said_by_writers(&encrypted, false), &[MARKER, AzureServer::KEY]);
+    // A key that can't be read is refused, and not repeated.
+    let google = Settings::new(&nats.url()).set("storage", "service", "gcs").set("storage.options", "bucket", "b");
+    let ended = warehouse_sink_testkit::check(PROGRAM, &google.set("storage.options", "credential", MARKER));
+    assert!(ended.code != Some(0) && ended.stderr.contains("`credential` must be"), "{ended:?}");
+    assert!(!(ended.stdout + &ended.stderr).contains(MARKER));
 }
 
 #[test]

@@ -151,24 +151,27 @@ fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
         match listener.accept() {
             Ok((client, _)) => {
                 let shared = Arc::clone(shared);
-                // An error is the end of the connection, which the client sees.
-                thread::spawn(move || serve(&shared, client));
+                thread::spawn(move || {
+                    if serve(&shared, &client).is_err() {
+                        // An error is the end of the connection. That may have ended already.
+                        let _ = client.shutdown(Shutdown::Both);
+                    }
+                });
             }
             Err(_) => thread::sleep(TICK),
         }
     }
 }
 
-fn serve(shared: &Shared, client: TcpStream) -> io::Result<()> {
+fn serve(shared: &Shared, mut client: &TcpStream) -> io::Result<()> {
     client.set_nonblocking(false)?;
     client.set_nodelay(true)?;
-    shared.keep(&client)?;
+    shared.keep(client)?;
     let mut request = BufReader::new(client.try_clone()?);
     let head = read_head(&mut request)?;
     let decide = Arc::clone(&shared.lock().decide);
     let fate = decide(&head);
     let done = |fate: &Fate| shared.lock().fates.push((head.clone(), fate.clone()));
-    let mut client = &client;
     match fate {
         Fate::Answer(status, body) => {
             done(&fate);
@@ -189,17 +192,22 @@ fn serve(shared: &Shared, client: TcpStream) -> io::Result<()> {
             let mut server = forward(shared, &head)?;
             let mut left = head.length;
             while left > 0 {
-                let length = piece.min(left);
-                io::copy(&mut request.by_ref().take(length as u64), &mut server)?;
-                left -= length;
+                let length = io::copy(&mut request.by_ref().take(piece.min(left) as u64), &mut server)?;
+                if length == 0 {
+                    // The server sees that its client is gone, as it would without a proxy.
+                    return server.shutdown(Shutdown::Both);
+                }
+                left -= length as usize;
                 thread::sleep(4 * TICK);
             }
             io::copy(&mut server, &mut client)?;
             done(&fate);
         }
         Fate::Pass | Fate::Hide(_) => {
-            let mut server = forward(shared, &head)?;
-            io::copy(&mut request.by_ref().take(head.length as u64), &mut server)?;
+            // In one piece: a server that answers before it has read the body would break off the connection, and with it the answer.
+            let mut body = Vec::new();
+            request.by_ref().take(head.length as u64).read_to_end(&mut body)?;
+            let mut server = forward_with(shared, &head, &body)?;
             let mut response = Vec::new();
             server.read_to_end(&mut response)?;
             done(&fate);
@@ -237,12 +245,18 @@ pub(crate) fn read_head(request: &mut impl BufRead) -> io::Result<Head> {
 
 /// Begins the request anew at the server, asking it to end the connection behind its answer.
 fn forward(shared: &Shared, head: &Head) -> io::Result<TcpStream> {
+    forward_with(shared, head, b"")
+}
+
+/// As [`forward`], with the body.
+fn forward_with(shared: &Shared, head: &Head, body: &[u8]) -> io::Result<TcpStream> {
     let mut server = TcpStream::connect_timeout(&shared.upstream, Duration::from_secs(5))?;
     server.set_nodelay(true)?;
     shared.keep(&server)?;
     let headers = head.headers.iter().filter(|(name, _)| name != "connection");
     let headers: String = headers.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    write!(server, "{} {} HTTP/1.1\r\n{headers}connection: close\r\n\r\n", head.method, origin_form(&head.target))?;
+    let line = format!("{} {} HTTP/1.1\r\n", head.method, origin_form(&head.target));
+    server.write_all(&[line.as_bytes(), headers.as_bytes(), b"connection: close\r\n\r\n", body].concat())?;
     Ok(server)
 }
 

@@ -1,4 +1,4 @@
-//! What the tests of warehouse-sink run against: a real nats-server, real servers for S3, Google Cloud Storage and Azure Blob Storage,
+//! What the tests of warehouse-sink run against: a real nats-server, real servers for S3, Google Cloud Storage, Azure Blob Storage and WebDAV,
 //! networks that can be cut and that answer in a server's place, the built program, and the Python that verifies its files.
 //!
 //! ```text
@@ -44,6 +44,7 @@ mod stored;
 mod tools;
 pub mod verify;
 mod wait;
+mod webdav;
 
 pub use azure::AzureServer;
 pub use certificates::{Authority, Certificate};
@@ -70,3 +71,4 @@ pub use store::Store;
 pub use stored::StoredMessage;
 pub use tools::{project_root, tool};
 pub use wait::wait_until;
+pub use webdav::WebDavServer;

@@ -12,6 +12,7 @@ use crate::nats::NatsServer;
 use crate::s3::S3Server;
 use crate::settings::Settings;
 use crate::verify::{self, Outcome, Remote};
+use crate::webdav::WebDavServer;
 
 /// A store of one kind, with a bucket (a container, a folder) that is there from the start.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub enum Store {
     Gcs(GcsServer),
     /// Azurite, which speaks Azure Blob Storage.
     Azure(AzureServer),
+    /// SeaweedFS, which speaks WebDAV as well.
+    WebDav(WebDavServer),
 }
 
 impl Store {
@@ -43,6 +46,7 @@ impl Store {
             "s3" => Self::S3(S3Server::start()),
             "gcs" => Self::Gcs(GcsServer::start()),
             "azblob" => Self::Azure(AzureServer::start()),
+            "webdav" => Self::WebDav(WebDavServer::start()),
             other => panic!("there is no server for {other}"),
         }
     }
@@ -60,6 +64,7 @@ impl Store {
             Self::S3(server) => server.address(),
             Self::Gcs(server) => server.address(),
             Self::Azure(server) => server.address(),
+            Self::WebDav(server) => server.address(),
         }
     }
 
@@ -82,6 +87,7 @@ impl Store {
             Self::S3(server) => (server.settings(settings, &endpoint), "bucket"),
             Self::Gcs(server) => (server.settings(settings, &endpoint), "bucket"),
             Self::Azure(server) => (server.settings(settings, &endpoint), "container"),
+            Self::WebDav(server) => return server.settings(settings, &endpoint, bucket),
         };
         settings.set("storage.options", key, bucket)
     }
@@ -99,10 +105,17 @@ impl Store {
             Self::S3(_) => ("secret_access_key", "hunter2hunter2"),
             Self::Gcs(_) => ("token", "hunter2hunter2"),
             Self::Azure(_) => ("account_key", "aHVudGVyMmh1bnRlcjI="),
+            Self::WebDav(_) => ("password", "hunter2hunter2"),
         }
     }
 
-    /// Makes a bucket. A folder's sub-folder is made by the sink itself.
+    /// Whether the sink makes a bucket that is missing: a folder, here or on a server.
+    #[must_use]
+    pub fn makes_buckets(&self) -> bool {
+        matches!(self, Self::Folder(_) | Self::WebDav(_))
+    }
+
+    /// Makes a bucket, unless the sink does so itself.
     ///
     /// # Panics
     ///
@@ -110,7 +123,7 @@ impl Store {
     #[track_caller]
     pub fn make_bucket(&self, name: &str) {
         match self {
-            Self::Folder(_) => {}
+            Self::Folder(_) | Self::WebDav(_) => {}
             Self::S3(server) => server.make_bucket(name),
             Self::Gcs(server) => server.make_bucket(name),
             Self::Azure(server) => server.make_container(name),
@@ -134,6 +147,7 @@ impl Store {
             Self::S3(server) => server.kill(),
             Self::Gcs(server) => server.kill(),
             Self::Azure(server) => server.stop(),
+            Self::WebDav(server) => server.kill(),
         }
     }
 
@@ -153,6 +167,7 @@ impl Store {
             Self::S3(server) => server.start_again(),
             Self::Gcs(server) => server.start_again(),
             Self::Azure(server) => server.start_again(),
+            Self::WebDav(server) => server.start_again(),
         }
     }
 
@@ -160,13 +175,15 @@ impl Store {
     #[must_use]
     #[track_caller]
     pub fn exact(&self, nats: &NatsServer, bucket: &str, more: &[&str]) -> Outcome {
-        let (service, key, secret) = match self {
+        let s3 = |server: &S3Server| ("s3", server.address(), S3Server::ACCESS_KEY, S3Server::SECRET_KEY);
+        let (service, address, key, secret) = match self {
             Self::Folder(_) => return verify::exact(nats, &self.folder(bucket), more),
-            Self::S3(_) => ("s3", S3Server::ACCESS_KEY, S3Server::SECRET_KEY),
-            Self::Gcs(_) => ("gcs", "none", "none"),
-            Self::Azure(_) => ("azblob", AzureServer::ACCOUNT, AzureServer::KEY),
+            Self::S3(server) => s3(server),
+            Self::WebDav(server) => s3(server.s3()),
+            Self::Gcs(server) => ("gcs", server.address(), "none", "none"),
+            Self::Azure(server) => ("azblob", server.address(), AzureServer::ACCOUNT, AzureServer::KEY),
         };
-        verify::exact_remote(nats, Remote { service, address: self.address(), bucket, key, secret }, more)
+        verify::exact_remote(nats, Remote { service, address, bucket, key, secret }, more)
     }
 
     fn folder(&self, bucket: &str) -> PathBuf {

@@ -11,6 +11,7 @@ const SHOWN: usize = 20;
 /// One line that says how far the audit is.
 pub(super) fn progress(so_far: Progress) -> String {
     match so_far {
+        Progress::Listing { files } => format!("{files} files found"),
         Progress::Reading { files, of, rows } => format!("{files} of {of} files read, {rows} rows"),
         Progress::Asking { gaps } => format!("asking the stream about gaps: {gaps}"),
         Progress::Comparing { pieces, of } => format!("comparing rows of the same sequence: {pieces} of {of}"),

@@ -10,6 +10,8 @@ const SHOWN: usize = 20;
 /// One line that says how far the replay is.
 pub(super) fn progress(so_far: Progress) -> String {
     match so_far {
+        Progress::Listing { files } => format!("{files} files of dead letters found"),
+        Progress::Choosing { files, of } => format!("{files} of {of} files of dead letters looked through"),
         Progress::Searching { messages, of } => {
             format!("looking for earlier replays: {messages} of {of} messages of the stream")
         }

@@ -7,11 +7,17 @@ use crate::world::{FILES, PROGRAM, SOON, World, refusal};
 const INVALID: &str =
     r#"{"error": {"code": 401, "message": "Invalid Credentials", "errors": [{"reason": "authError"}]}}"#;
 
-/// A network that asks for the login that fake-gcs-server does not ask for; the others look at it themselves.
+/// A network that asks for the login that the server does not ask for: fake-gcs-server, and SeaweedFS's WebDAV. The others look at it
+/// themselves.
 fn doorkeeper(world: &World) -> HttpProxy {
     let network = HttpProxy::start(world.store.address());
-    if matches!(world.store, Store::Gcs(_)) {
-        let wanted = format!("Bearer {}", GcsServer::TOKEN);
+    let wanted = match world.store {
+        Store::Gcs(_) => Some(format!("Bearer {}", GcsServer::TOKEN)),
+        // The user and the password of `WebDavServer`, as Basic has them.
+        Store::WebDav(_) => Some("Basic c2luazp0ZXN0a2l0LXBhc3N3b3Jk".to_owned()),
+        _ => None,
+    };
+    if let Some(wanted) = wanted {
         network.decide(move |head| match head.header("authorization") {
             Some(login) if login == wanted => Fate::Pass,
             _ => Fate::Answer(401, INVALID),

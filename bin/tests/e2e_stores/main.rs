@@ -1,10 +1,12 @@
 //! One suite for every store: the same scenarios against a local folder, SeaweedFS (S3), fake-gcs-server (Google Cloud Storage)
-//! and Azurite (Azure Blob Storage). Each ends with every event read back and every column compared.
+//! and Azurite (Azure Blob Storage), and SeaweedFS once more by WebDAV, which the default set of features lacks. Nearly all of them
+//! end with every event read back and every column compared.
 //!
 //! A folder has no network before it and asks for no login; what a killed run leaves in one is in `e2e_leftovers`.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod audit;
 mod faults;
 mod logins;
 mod mid_upload;
@@ -25,11 +27,18 @@ macro_rules! suite {
 }
 
 suite! {
-    fs: world::exact_contents, world::outage_and_recovery, world::missing_bucket;
-    s3: world::exact_contents, world::outage_and_recovery, world::missing_bucket, faults::slow_store, faults::errors_and_throttling,
-        logins::refused_credentials, mid_upload::kill_in_mid_upload;
-    gcs: world::exact_contents, world::outage_and_recovery, world::missing_bucket, faults::slow_store, faults::errors_and_throttling,
-        logins::refused_credentials, mid_upload::kill_in_mid_upload;
+    fs: world::exact_contents, world::outage_and_recovery, world::missing_bucket, audit::gaps_and_duplicates_are_found,
+        audit::dead_letters_are_replayed;
+    s3: world::exact_contents, world::outage_and_recovery, world::missing_bucket, faults::slow_store,
+        faults::errors_and_throttling, logins::refused_credentials, mid_upload::kill_in_mid_upload,
+        audit::gaps_and_duplicates_are_found, audit::dead_letters_are_replayed;
+    gcs: world::exact_contents, world::outage_and_recovery, world::missing_bucket, faults::slow_store,
+        faults::errors_and_throttling, logins::refused_credentials, mid_upload::kill_in_mid_upload,
+        audit::gaps_and_duplicates_are_found, audit::dead_letters_are_replayed;
     azblob: world::exact_contents, world::outage_and_recovery, world::missing_bucket, faults::slow_store,
-        faults::errors_and_throttling, logins::refused_credentials, mid_upload::kill_in_mid_upload;
+        faults::errors_and_throttling, logins::refused_credentials, mid_upload::kill_in_mid_upload,
+        audit::gaps_and_duplicates_are_found, audit::dead_letters_are_replayed;
+    webdav: world::exact_contents, world::outage_and_recovery, world::missing_bucket, faults::slow_store,
+        faults::errors_and_throttling, logins::refused_credentials, mid_upload::kill_in_mid_upload,
+        audit::gaps_and_duplicates_are_found, audit::dead_letters_are_replayed;
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use warehouse_sink_testkit::{Fate, HttpProxy, NatsServer, S3Server, Settings, Sink, Store, verify, wait_until};
+use warehouse_sink_testkit::{Fate, HttpProxy, NatsServer, S3Server, Settings, Sink, Store, http, verify, wait_until};
 
 use crate::world::{FILES, PROGRAM, SOON, World};
 
@@ -39,6 +39,31 @@ fn a_given_up_upload_leaves_no_parts_behind() {
     world.finish(sink, Store::BUCKET);
     let Store::S3(server) = &world.store else { unreachable!() };
     assert_eq!(server.unfinished_uploads(), "");
+}
+
+/// Where an object gets its name only once it is whole, what was written of it under another one is removed.
+#[test]
+fn a_given_up_upload_leaves_no_file_behind_on_webdav() {
+    let world = World::new("webdav");
+    let network = HttpProxy::start(world.store.address());
+    let [held, moved] = [(); 2].map(|()| AtomicUsize::new(0));
+    network.decide(move |head| match head.method.as_str() {
+        "PUT" if held.fetch_add(1, Ordering::Relaxed) < 2 => Fate::Hold(1000),
+        "MOVE" if moved.fetch_add(1, Ordering::Relaxed) < 2 => Fate::Answer(507, ""),
+        _ => Fate::Pass,
+    });
+    let settings = settings(&world, &network).set("storage", "write_timeout", "3s");
+    let sink = Sink::start(PROGRAM, &settings.set("storage", "retry_initial", "50ms"));
+    world.nats.wait_settled(SOON);
+    let removed = || network.count(|head, _| head.method == "DELETE" && head.target.contains("/.warehouse-sink/"));
+    wait_until(SOON, "what was given up to be removed", || removed() >= 4);
+    world.finish(sink, Store::BUCKET);
+    let Store::WebDav(server) = &world.store else { unreachable!() };
+    let left = http::get(server.s3().address(), &format!("/{}?list-type=2&prefix=.warehouse-sink/", Store::BUCKET));
+    let left = left.unwrap();
+    assert!(left.status == 200 && left.body.contains("ListBucketResult"), "{left:?}");
+    let names = left.body.split("<Key>").skip(1).filter(|key| !key.starts_with(".warehouse-sink/</Key>"));
+    assert_eq!(names.count(), 0, "{}", left.body);
 }
 
 /// A shutdown that runs out of time in mid-upload aborts it before the process ends.

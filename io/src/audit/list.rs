@@ -27,13 +27,14 @@ impl Listed {
 }
 
 /// Lists what is below a prefix, or below one folder of it: Parquet files, and the keys of what is none. What lies below `except` is
-/// left out.
+/// left out. `so_far` hears how many objects there are, again and again.
 pub(crate) async fn list(
     reader: &ObjectReader,
     prefix: &str,
     kind: Kind,
     partition: Option<&str>,
     except: Option<&str>,
+    so_far: impl FnMut(u64),
 ) -> Result<(Vec<Listed>, Vec<String>), ReadError> {
     let prefix = prefix.trim_matches('/');
     let below = partition.map(|partition| join(prefix, partition.trim_matches('/')));
@@ -42,7 +43,7 @@ pub(crate) async fn list(
         let rest = except.and_then(|except| key.strip_prefix(except.trim_matches('/')));
         rest.is_some_and(|rest| rest.starts_with('/'))
     };
-    for object in reader.list(below.as_deref().unwrap_or(prefix)).await? {
+    for object in reader.list(below.as_deref().unwrap_or(prefix), so_far).await? {
         if is_left_out(&object.key) {
             continue;
         }

@@ -68,6 +68,11 @@ pub struct Options {
 /// How far the audit is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
+    /// Files are listed.
+    Listing {
+        /// Files below this prefix so far.
+        files: u64,
+    },
     /// Files are read.
     Reading {
         /// Files so far.
@@ -121,7 +126,7 @@ pub async fn inspect(
 ) -> Result<Report, AuditError> {
     let mut report =
         Report { stream: options.stream.clone(), server: asked.map(|asked| asked.facts.clone()), ..Report::default() };
-    let files = list_all(reader, options, &mut report).await?;
+    let files = list_all(reader, options, &mut report, &mut progress).await?;
     let mut read = read_all(reader, &files, asked, options, &mut report, &mut progress).await;
     let ledger = read.ledgers.remove(&options.stream).unwrap_or_default();
     gaps::judge_all(asked, options, &ledger, &mut report, &mut progress).await;
@@ -137,14 +142,20 @@ pub async fn inspect(
     Ok(report)
 }
 
-async fn list_all(reader: &ObjectReader, options: &Options, report: &mut Report) -> Result<Vec<Listed>, AuditError> {
+async fn list_all(
+    reader: &ObjectReader,
+    options: &Options,
+    report: &mut Report,
+    progress: &mut impl FnMut(Progress),
+) -> Result<Vec<Listed>, AuditError> {
     // With an empty prefix, the dead letters lie among the events.
     let (partition, letters) = (options.partition.as_deref(), options.dead_letter_prefix.as_deref());
     let rows = options.prefixes.iter().map(|prefix| (prefix.as_str(), Kind::Events, letters));
     let dead_letters = letters.filter(|_| partition.is_none()).map(|prefix| (prefix, Kind::DeadLetters, None));
     let mut files = Vec::new();
     for (prefix, kind, except) in rows.chain(dead_letters) {
-        let listed = list::list(reader, prefix, kind, partition, except).await;
+        let so_far = |files| progress(Progress::Listing { files });
+        let listed = list::list(reader, prefix, kind, partition, except, so_far).await;
         let (found, others) = listed.map_err(|source| AuditError { prefix: prefix.to_owned(), source })?;
         let several = kind == Kind::Events && options.prefixes.len() > 1;
         files.extend(found.into_iter().map(|listed| if several { listed.named_with(prefix) } else { listed }));

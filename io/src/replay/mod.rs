@@ -73,6 +73,18 @@ impl Options {
 /// How far a replay is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
+    /// Files of dead letters are listed.
+    Listing {
+        /// Files so far.
+        files: u64,
+    },
+    /// They are looked through for what is wanted.
+    Choosing {
+        /// Files so far.
+        files: u64,
+        /// Of so many.
+        of: u64,
+    },
     /// The stream is searched for what was replayed before.
     Searching {
         /// Messages so far.
@@ -118,10 +130,11 @@ pub async fn replay(
     mut progress: impl FnMut(Progress),
 ) -> Result<Report, ReplayError> {
     let mut report = Report { stream: options.stream.clone(), dry_run: options.dry_run, ..Report::default() };
-    let listed = list::list(reader, &options.prefix, Kind::DeadLetters, None, None).await;
+    let so_far = |files| progress(Progress::Listing { files });
+    let listed = list::list(reader, &options.prefix, Kind::DeadLetters, None, None, so_far).await;
     let (mut files, _) = listed.map_err(|source| ReplayError::List { prefix: options.prefix.clone(), source })?;
     list::sort(&mut files);
-    let wanted = wanted(reader, &files, options, &mut report).await;
+    let wanted = wanted(reader, &files, options, &mut report, &mut progress).await;
     let of = wanted.origins.len() as u64;
     let before = if of == 0 {
         BTreeSet::new()
@@ -154,9 +167,16 @@ struct Wanted {
 }
 
 /// Looks through the files without their bodies.
-async fn wanted(reader: &ObjectReader, files: &[Listed], options: &Options, report: &mut Report) -> Wanted {
+async fn wanted(
+    reader: &ObjectReader,
+    files: &[Listed],
+    options: &Options,
+    report: &mut Report,
+    progress: &mut impl FnMut(Progress),
+) -> Wanted {
     let mut wanted = Wanted::default();
-    for file in files {
+    for (done, file) in (0..).zip(files) {
+        progress(Progress::Choosing { files: done, of: files.len() as u64 });
         match places(reader, file, options).await {
             Ok(None) => report.other_streams += 1,
             Ok(Some(places)) => {

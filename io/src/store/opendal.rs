@@ -3,7 +3,7 @@
 //! ```text
 //! ObjectReader::list, read       for who looks and leaves everything as it is; walk: lists a local folder
 //!
-//! ObjectStore::put ──▶ local: prepare ─▶ upload (a task that cleans up) ─▶ local: finish
+//! ObjectStore::put ──▶ local: prepare ─▶ upload, or renamed (a task that cleans up) ─▶ local: finish
 //!                                             │
 //!                          transport: records ┘ what became of the closing request
 //!                          classify: error ──▶ Effect
@@ -18,6 +18,7 @@ mod local;
 mod probe;
 mod read;
 mod reason;
+mod renamed;
 mod services;
 mod transport;
 mod upload;
@@ -43,8 +44,8 @@ pub use self::reason::Reason;
 
 use self::classify::Step;
 use self::local::Local;
-use self::services::Service;
-use self::transport::{Commit, Record, Recorder};
+use self::services::{Service, Upload};
+use self::transport::{Record, Recorder};
 use self::upload::{Ended, GiveUp};
 use super::{Effect, Store, StoreError};
 
@@ -192,17 +193,14 @@ impl ObjectStore {
     async fn upload(&self, key: &str, body: Bytes, give_up: GiveUp) -> Result<(), StoreError> {
         let record = Record::new();
         let operator = self.recorded(&record);
-        let part_bytes = self.0.service.part_bytes();
-        let writer = match part_bytes {
-            Some(bytes) => operator.writer_with(key).chunk(bytes).await,
-            None => operator.writer(key).await,
+        let ended = match self.0.service.upload {
+            Upload::Renamed => renamed::run(&operator, key, body, give_up).await,
+            upload => upload::run(&operator, key, body, upload.part_bytes(), give_up).await,
         };
-        let writer = writer.map_err(|error| self.error(Step::Write, &record, error))?;
-        match upload::run(writer, body, part_bytes, give_up).await {
-            Ok(()) => Ok(()),
-            Err(Ended::Failed(step, error)) => Err(self.error(step, &record, error)),
-            Err(Ended::GivenUp) => Err(StoreError::new(Effect::Unknown, "the write was given up")),
-        }
+        ended.map_err(|ended| match ended {
+            Ended::Failed(step, error) => self.error(step, &record, error),
+            Ended::GivenUp => StoreError::new(Effect::Unknown, "the write was given up"),
+        })
     }
 
     async fn upload_to_directory(
@@ -229,9 +227,9 @@ impl ObjectStore {
             None => classify::http(record.commit(), &error),
         };
         let reason = Reason::from(error);
-        let message = match record.commit() {
-            Commit::Answered(status) => format!("the server answered {status}: {reason}"),
-            _ => reason.to_string(),
+        let message = match record.answered() {
+            Some(status) => format!("the server answered {status}: {reason}"),
+            None => reason.to_string(),
         };
         StoreError::new(effect, message).with_source(reason)
     }

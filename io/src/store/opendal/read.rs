@@ -9,18 +9,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
+use opendal::layers::{RetryEvent, RetryLayer, TimeoutLayer};
 use opendal::{ErrorKind, Operator};
 use tokio::task::spawn_blocking;
-use warehouse_sink_core::Backoff;
 
 use super::local::TEMPORARY_OPTION;
 use super::{OpenError, Reason, operator, services, walk};
 
-/// How long one answer may take. A connection that died without a word is noticed by it.
+/// How long one answer may take: a page of a list, or a part of an object. A connection that died without a word is noticed by it. However
+/// many pages there are, the list may take as long as they come.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// Attempts at one read, where the store says that it is worth another. Unlike a write, a read can be repeated at will.
-const ATTEMPTS: u64 = 5;
-const RETRY: Backoff = Backoff { initial: Duration::from_millis(200), max: Duration::from_secs(5) };
+/// Attempts at one answer beyond the first, where the store says that it is worth another. Unlike a write, a read can be repeated at will.
+const RETRIES: usize = 4;
+/// The pauses before them grow from the first to the second of these.
+const RETRY_AFTER: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(5)];
 
 /// An OpenDAL service that is only read from. Clones share connections.
 #[derive(Clone)]
@@ -42,12 +44,9 @@ pub struct Object {
 /// Why a store could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// It answered with an error, also when asked again.
+    /// It answered with an error, or not in time, also when asked again.
     #[error(transparent)]
     Store(#[from] Reason),
-    /// It did not answer.
-    #[error("no answer within {} s", READ_TIMEOUT.as_secs())]
-    TimedOut,
     /// A directory of the local file system could not be read.
     #[error(transparent)]
     Directory(#[from] io::Error),
@@ -77,16 +76,16 @@ impl ObjectReader {
             root = Some(path);
         }
         let (_, operator) = operator(service, &options, ca_file)?;
-        Ok(ObjectReader { operator, root })
+        Ok(ObjectReader { operator: patient(&operator, READ_TIMEOUT, RETRY_AFTER), root })
     }
 
     /// Every object whose key begins with the prefix and a slash, in no particular order. An empty prefix means all. What is in a
-    /// folder whose name begins with a dot is left out, as readers leave it out.
+    /// folder whose name begins with a dot is left out, as readers leave it out. `so_far` hears how many there are, again and again.
     ///
     /// # Errors
     ///
     /// When the store refuses or doesn't answer. A prefix that leads nowhere has no objects.
-    pub async fn list(&self, prefix: &str) -> Result<Vec<Object>, ReadError> {
+    pub async fn list(&self, prefix: &str, so_far: impl FnMut(u64)) -> Result<Vec<Object>, ReadError> {
         let folder = match prefix.trim_matches('/') {
             "" => String::new(),
             prefix => format!("{prefix}/"),
@@ -98,25 +97,24 @@ impl ObjectReader {
                 let root = root.clone();
                 spawn_blocking(move || walk::files(&root, &folder)).await.map_err(io::Error::from)??
             }
-            None => attempt(|| self.list_once(&folder)).await?,
+            None => self.list_store(&folder, so_far).await.map_err(Reason::from)?,
         };
         objects.retain(|object| !object.key.split('/').any(|name| name.starts_with('.')));
         Ok(objects)
     }
 
-    async fn list_once(&self, folder: &str) -> Result<Vec<Object>, opendal::Error> {
-        let lister = match self.operator.lister_with(folder).recursive(true).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            lister => lister?,
+    async fn list_store(&self, folder: &str, mut so_far: impl FnMut(u64)) -> opendal::Result<Vec<Object>> {
+        let mut found = Vec::new();
+        let Some(mut lister) = found_or_none(self.operator.lister_with(folder).recursive(true).await)? else {
+            return Ok(found);
         };
-        let objects = lister.try_filter_map(|entry| async move {
-            let (key, size) = (entry.path().to_owned(), entry.metadata().content_length());
-            Ok(entry.metadata().is_file().then_some(Object { key, size }))
-        });
-        match objects.try_collect().await {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            objects => objects,
+        while let Some(entry) = found_or_none(lister.try_next().await)?.flatten() {
+            if entry.metadata().is_file() {
+                found.push(Object { key: entry.path().to_owned(), size: entry.metadata().content_length() });
+                so_far(found.len() as u64);
+            }
         }
+        Ok(found)
     }
 
     /// A part of an object.
@@ -125,8 +123,8 @@ impl ObjectReader {
     ///
     /// When there is no such object or no such part of it, and when the store refuses or doesn't answer.
     pub async fn read(&self, key: &str, range: Range<u64>) -> Result<Bytes, ReadError> {
-        let read = || async { Ok(self.operator.read_with(key).range(range.clone()).await?.to_bytes()) };
-        attempt(read).await
+        let read = self.operator.read_with(key).range(range).await;
+        Ok(read.map_err(Reason::from)?.to_bytes())
     }
 }
 
@@ -137,25 +135,29 @@ impl fmt::Debug for ObjectReader {
     }
 }
 
-async fn attempt<T, F>(work: impl Fn() -> F) -> Result<T, ReadError>
-where
-    F: Future<Output = Result<T, opendal::Error>>,
-{
-    let mut tried = 0;
-    loop {
-        let ended = tokio::time::timeout(READ_TIMEOUT, work()).await;
-        tried += 1;
-        let again = tried < ATTEMPTS;
-        match ended {
-            Ok(Ok(done)) => return Ok(done),
-            Ok(Err(error)) if !again || !is_worth_another(&error) => return Err(Reason::from(error).into()),
-            Err(_) if !again => return Err(ReadError::TimedOut),
-            _ => tokio::time::sleep(RETRY.delay(tried - 1, fastrand::u64(..))).await,
-        }
+/// An operator that asks again where that is worth it, page by page.
+fn patient(operator: &Operator, timeout: Duration, [first, last]: [Duration; 2]) -> Operator {
+    let again = |event: RetryEvent<'_>| {
+        tracing::debug!(operation = ?event.op, error = event.err.message(), after = ?event.retry_after, "asking the store again");
+    };
+    let retry = RetryLayer::new().with_min_delay(first).with_max_delay(last).with_max_times(RETRIES).with_jitter();
+    // The limit is within the retries: it is one attempt's.
+    let timeout = TimeoutLayer::new().with_timeout(timeout).with_io_timeout(timeout);
+    operator.clone().layer(timeout).layer(retry.with_notify(again))
+}
+
+/// A prefix that leads nowhere is found by some stores and not by others.
+fn found_or_none<T>(answer: opendal::Result<T>) -> opendal::Result<Option<T>> {
+    match answer {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        answer => answer.map(Some),
     }
 }
 
-/// Whether the store said so, or the connection broke.
-fn is_worth_another(error: &opendal::Error) -> bool {
-    error.is_temporary() || matches!(error.kind(), ErrorKind::RateLimited)
+#[cfg(all(test, feature = "s3"))]
+impl ObjectReader {
+    /// The reader with another limit for an answer, and other pauses.
+    pub(super) fn with_patience(operator: &Operator, timeout: Duration, retry_after: [Duration; 2]) -> Self {
+        ObjectReader { operator: patient(operator, timeout, retry_after), root: None }
+    }
 }

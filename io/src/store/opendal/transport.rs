@@ -4,10 +4,10 @@
 //! object may exist after an error hangs on just that, so each attempt has a transport of its own that takes it down.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use opendal::raw::ServiceOperation;
 use opendal::{Buffer, HttpBody, HttpTransport};
 use opendal_http_transport_reqwest::ReqwestTransport;
@@ -59,19 +59,36 @@ pub(super) enum Commit {
 
 /// The record of one attempt.
 #[derive(Clone, Debug)]
-pub(super) struct Record(Arc<Mutex<Commit>>);
+pub(super) struct Record(Arc<Mutex<Requests>>);
+
+#[derive(Debug)]
+struct Requests {
+    commit: Commit,
+    /// The status with which the newest request was answered, whichever it was.
+    answered: Option<u16>,
+}
 
 impl Record {
     pub(super) fn new() -> Self {
-        Record(Arc::new(Mutex::new(Commit::NotSent)))
+        Record(Arc::new(Mutex::new(Requests { commit: Commit::NotSent, answered: None })))
     }
 
     pub(super) fn commit(&self) -> Commit {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lock().commit
     }
 
-    fn set(&self, commit: Commit) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = commit;
+    /// The status of the answer behind an error: that of the request which creates the object, or else of a refusal before it.
+    pub(super) fn answered(&self) -> Option<u16> {
+        let Requests { commit, answered } = *self.lock();
+        match commit {
+            Commit::Answered(status) => Some(status),
+            Commit::NotSent => answered.filter(|status| *status >= 400),
+            Commit::Lost => None,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Requests> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -85,17 +102,27 @@ pub(super) struct Recorder {
 
 impl HttpTransport for Recorder {
     async fn fetch(&self, request: Request<Buffer>) -> opendal::Result<Response<HttpBody>> {
+        // What fetches credentials has no name among the service's operations. What cleans up says nothing of what was wrong before.
         let operation = request.extensions().get::<ServiceOperation>();
-        if !operation.is_some_and(|operation| self.commits.contains(&operation.0)) {
+        let Some(operation) = operation.filter(|_| request.method() != Method::DELETE) else {
             return self.inner.fetch(request).await;
+        };
+        let commits = self.commits.contains(&operation.0);
+        self.record.lock().answered = None;
+        if commits {
+            self.record.lock().commit = Commit::Lost;
         }
-        self.record.set(Commit::Lost);
         let result = self.inner.fetch(request).await;
-        match &result {
-            Ok(response) => self.record.set(Commit::Answered(response.status().as_u16())),
-            Err(error) if never_sent(error) => self.record.set(Commit::NotSent),
-            Err(_) => {}
+        let mut record = self.record.lock();
+        record.answered = result.as_ref().ok().map(|response| response.status().as_u16());
+        if commits {
+            record.commit = match (&result, record.answered) {
+                (_, Some(status)) => Commit::Answered(status),
+                (Err(error), _) if never_sent(error) => Commit::NotSent,
+                _ => Commit::Lost,
+            };
         }
+        drop(record);
         result
     }
 }

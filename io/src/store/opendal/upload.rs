@@ -7,7 +7,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use opendal::Writer;
+use opendal::{Operator, Writer};
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
@@ -66,11 +66,17 @@ pub(super) async fn close(closing: &watch::Sender<bool>) -> bool {
 
 /// Writes the whole object, and cleans up unless that succeeded.
 pub(super) async fn run(
-    mut writer: Writer,
+    operator: &Operator,
+    key: &str,
     body: Bytes,
     part_bytes: Option<usize>,
     mut give_up: GiveUp,
 ) -> Result<(), Ended> {
+    let writer = match part_bytes {
+        Some(bytes) => operator.writer_with(key).chunk(bytes).await,
+        None => operator.writer(key).await,
+    };
+    let mut writer = writer.map_err(|error| Ended::Failed(Step::Write, error))?;
     let result = write(&mut writer, body, part_bytes.unwrap_or(usize::MAX), &mut give_up).await;
     if result.is_err() {
         abort(&mut writer).await;
@@ -88,7 +94,7 @@ async fn write(writer: &mut Writer, mut body: Bytes, part_bytes: usize, give_up:
 }
 
 /// Runs one step to its end, or for no longer than `grace` once the attempt is given up.
-async fn step(
+pub(super) async fn step(
     step: Step,
     work: impl Future<Output = opendal::Result<()>>,
     give_up: &mut GiveUp,
@@ -105,7 +111,12 @@ async fn step(
 }
 
 async fn abort(writer: &mut Writer) {
-    match timeout(ABORT_LIMIT, writer.abort()).await {
+    clean_up(writer.abort()).await;
+}
+
+/// Takes back what an attempt has left, if that works in time.
+pub(super) async fn clean_up(work: impl Future<Output = opendal::Result<()>>) {
+    match timeout(ABORT_LIMIT, work).await {
         Ok(Ok(())) => {}
         // A file that was already renamed, or never made, has no temporary name to remove.
         Ok(Err(error)) if error.kind() == opendal::ErrorKind::NotFound => {}

@@ -21,7 +21,7 @@ use self::claim::Claim;
 use self::directories::{Directories, Sync};
 
 /// Where temporary files are, under the root. The leading dot hides it from Hive, Spark, Trino and a shell's `*`.
-const TEMPORARY: &str = ".warehouse-sink";
+pub(super) const TEMPORARY: &str = ".warehouse-sink";
 
 /// OpenDAL's name for the option that says where temporary files go.
 pub(super) const TEMPORARY_OPTION: &str = "atomic_write_dir";

@@ -30,7 +30,7 @@ pub(super) struct Service {
     pub(super) keys: fn() -> &'static [&'static str],
     pub(super) build: fn(&BTreeMap<String, String>) -> opendal::Result<Operator>,
     required: &'static [Required],
-    upload: Upload,
+    pub(super) upload: Upload,
     /// Its names for the requests that create an object; none for a service that does not speak HTTP.
     pub(super) commits: &'static [&'static str],
 }
@@ -38,12 +38,21 @@ pub(super) struct Service {
 /// How an object is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(dead_code, reason = "which of them is used is up to the features")]
-enum Upload {
+pub(super) enum Upload {
     /// A large one in several requests and a closing one. It may be there only if the closing one was sent, so all that fails
     /// before that is known not to have written it. What was sent is taken back when the upload fails.
     InParts,
     /// Always in one request: there is nothing to take back, and nothing is left behind by a process that was killed.
     AtOnce,
+    /// In one request, under a name that no reader looks at, and renamed. A reader would see half of it otherwise.
+    Renamed,
+}
+
+impl Upload {
+    /// The size of the parts in which an object is sent; `None` when it is always sent in one request.
+    pub(super) fn part_bytes(self) -> Option<usize> {
+        (self == Upload::InParts).then_some(PART_BYTES)
+    }
 }
 
 /// An option that must be given, under any of its names, or else by one of these environment variables.
@@ -60,13 +69,6 @@ const fn needs(names: &'static [&'static str]) -> Required {
 
 /// The local file system's name among the services.
 pub(super) const FS: &str = "fs";
-
-impl Service {
-    /// The size of the parts in which an object is sent; `None` when it is always sent in one request.
-    pub(super) fn part_bytes(&self) -> Option<usize> {
-        (self.upload == Upload::InParts).then_some(PART_BYTES)
-    }
-}
 
 /// Whether a service that is compiled in has an option of this name.
 pub(super) fn has_option(service: &str, key: &str) -> bool {

@@ -1,11 +1,13 @@
 //! The services, each behind the cargo feature of its own name.
 //!
-//! Only object stores are here that show a new object at once and whole. What OpenDAL does on other services, such as WebDAV, SFTP
-//! or Azure Data Lake, lets a reader see a file that is still being written. A store that keeps this promise takes one entry
-//! here and one feature in two `Cargo.toml`s.
+//! Those are here on which a new object shows at once and whole: object stores, and file servers that rename. WebHDFS is not: OpenDAL
+//! writes a small file under its own name there, and removes the old one before it renames a large one. A store that keeps the
+//! promise takes one entry here and one feature in two `Cargo.toml`s.
 
 #[cfg(feature = "azblob")]
 use opendal::services::AzblobConfig;
+#[cfg(feature = "azdls")]
+use opendal::services::AzdlsConfig;
 #[cfg(feature = "b2")]
 use opendal::services::B2Config;
 #[cfg(feature = "cos")]
@@ -24,6 +26,8 @@ use opendal::services::S3Config;
 use opendal::services::SwiftConfig;
 #[cfg(feature = "tos")]
 use opendal::services::TosConfig;
+#[cfg(feature = "webdav")]
+use opendal::services::WebdavConfig;
 
 #[allow(unused_imports, reason = "which of these are used is up to the features")]
 use super::{FS, Required, Service, Upload, build, keys, needs};
@@ -33,7 +37,8 @@ use super::{FS, Required, Service, Upload, build, keys, needs};
 const LIKE_S3: &[&str] = &["PutObject", "CompleteMultipartUpload"];
 
 /// Every name that there is an entry for, whether it is compiled in or not.
-pub(super) const NAMES: &[&str] = &["fs", "s3", "gcs", "azblob", "b2", "cos", "obs", "oss", "swift", "tos"];
+pub(super) const NAMES: &[&str] =
+    &["fs", "s3", "gcs", "azblob", "azdls", "b2", "cos", "obs", "oss", "swift", "tos", "webdav"];
 
 /// Every service that is compiled in.
 pub(super) const SERVICES: &[Service] = &[
@@ -79,6 +84,15 @@ pub(super) const SERVICES: &[Service] = &[
         // OpenDAL cannot take back blocks that were not committed: Azure keeps them, and charges for them, for a week.
         upload: Upload::AtOnce,
         commits: &["PutBlob"],
+    },
+    #[cfg(feature = "azdls")]
+    Service {
+        name: "azdls",
+        keys: keys::<AzdlsConfig>,
+        build: build::<AzdlsConfig>,
+        required: &[needs(&["filesystem"]), needs(&["endpoint"])],
+        upload: Upload::Renamed,
+        commits: &["RenamePath"],
     },
     #[cfg(feature = "b2")]
     Service {
@@ -138,5 +152,14 @@ pub(super) const SERVICES: &[Service] = &[
         required: &[needs(&["bucket"])],
         upload: Upload::InParts,
         commits: LIKE_S3,
+    },
+    #[cfg(feature = "webdav")]
+    Service {
+        name: "webdav",
+        keys: keys::<WebdavConfig>,
+        build: build::<WebdavConfig>,
+        required: &[needs(&["endpoint"])],
+        upload: Upload::Renamed,
+        commits: &["Move"],
     },
 ];

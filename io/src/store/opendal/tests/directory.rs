@@ -71,7 +71,7 @@ async fn names_are_listed_as_they_were_written() {
 
     let reader = ObjectReader::open("fs", &options(&[("root", root.path().to_str().unwrap())]), None).unwrap();
     let listed = async |prefix: &str| {
-        let mut objects = reader.list(prefix).await.unwrap();
+        let mut objects = reader.list(prefix, |_| {}).await.unwrap();
         objects.sort();
         objects.into_iter().map(|object| (object.key, object.size)).collect::<Vec<_>>()
     };
@@ -86,7 +86,7 @@ async fn names_are_listed_as_they_were_written() {
     for (key, size) in &all {
         assert_eq!(reader.read(key, 0..*size).await.unwrap(), "body", "{key}");
     }
-    let error = reader.list(&keys[0]).await.unwrap_err().to_string();
+    let error = reader.list(&keys[0], |_| {}).await.unwrap_err().to_string();
     assert!(error.contains(".parquet: Not a directory"), "{error}");
 }
 

@@ -3,6 +3,8 @@
 mod attempts;
 mod directory;
 mod keys;
+#[cfg(feature = "s3")]
+mod listing;
 mod multipart;
 #[cfg(all(feature = "gcs", feature = "azblob"))]
 mod one_request;
