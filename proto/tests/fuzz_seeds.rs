@@ -18,6 +18,8 @@ mod support;
 
 use std::path::Path;
 
+use prost::Message;
+
 /// Runs a target's seeds; gives what came of each.
 fn run<T>(target: &str, run: impl Fn(&[u8]) -> T) -> Vec<T> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target);
@@ -51,7 +53,8 @@ fn messages_of_any_schema_are_what_prost_reflect_says() {
 
 #[test]
 fn documents_are_what_serde_json_says() {
-    let (rows, refused) = run("json", json::json).into_iter().fold((0, 0), |sum, seen| (sum.0 + seen.0, sum.1 + seen.1));
+    let (rows, refused) =
+        run("json", json::json).into_iter().fold((0, 0), |sum, seen| (sum.0 + seen.0, sum.1 + seen.1));
     assert!(rows >= 40 && refused >= 40, "{rows} rows, {refused} refused");
 }
 
@@ -59,4 +62,55 @@ fn documents_are_what_serde_json_says() {
 fn descriptor_sets_make_a_table_or_are_refused() {
     let (tables, refused) = split(&run("descriptors", descriptors::descriptors));
     assert!(tables >= 10 && refused >= 20, "{tables} tables, {refused} refused");
+}
+
+/// Makes the first seeds of all but JSON: `cargo test --test fuzz_seeds -- --ignored`.
+#[test]
+#[ignore = "writes files"]
+fn make_seeds() {
+    let mut dice = 1_u64;
+    let mut byte = move || {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (dice >> 33) as u8
+    };
+    for target in ["events", "any_schema"] {
+        for number in 0..64_u8 {
+            let length = 60 + usize::from(byte());
+            write(target, number, std::iter::once(number % 4).chain((0..length).map(|_| byte())));
+        }
+    }
+    let protos = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/protos");
+    let messages = [
+        "kinds3.Kinds",
+        "kinds2.Kinds",
+        "fields2.Fields",
+        "names2.Names",
+        "table3.Row",
+        "table3.Tree",
+        "table3.Sale",
+        "table3.Shop",
+    ];
+    for (number, name) in (0_u8..).step_by(8).zip(messages) {
+        let file = format!("{}.proto", name.split('.').next().unwrap());
+        let set = protox::compile([file], [&protos]).unwrap().encode_to_vec();
+        let seed: Vec<u8> = [&[name.len() as u8], name.as_bytes(), &set].concat();
+        for variant in 0..8_u8 {
+            let mut seed = seed.clone();
+            match variant {
+                0 => {}
+                1..4 => seed.truncate(seed.len() * usize::from(variant) / 4),
+                _ => {
+                    let at = (usize::from(byte()) << 8 | usize::from(byte())) % seed.len();
+                    seed[at] ^= 1 << (byte() % 8);
+                }
+            }
+            write("descriptors", number + variant, seed);
+        }
+    }
+}
+
+fn write(target: &str, number: u8, seed: impl IntoIterator<Item = u8>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(format!("made-{number:02}")), seed.into_iter().collect::<Vec<u8>>()).unwrap();
 }
