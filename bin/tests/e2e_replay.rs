@@ -16,7 +16,7 @@ use warehouse_sink_io::payload::Payload;
 use warehouse_sink_io::rows::Encode;
 use warehouse_sink_io::schema::StreamSchema;
 use warehouse_sink_proto::DeadLetter;
-use warehouse_sink_testkit::{NatsServer, Settings, Sink, StoredMessage, command, envelope, verify, wait_until};
+use warehouse_sink_testkit::{NatsServer, Settings, Sink, StoredMessage, command, envelope, tool, verify, wait_until};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -167,6 +167,15 @@ fn stored_ids(root: &Path) -> Vec<String> {
     report.as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
 }
 
+/// What the program shows where standard error is a terminal.
+fn on_a_terminal(arguments: &[&str]) -> String {
+    let mut terminal = Command::new(tool("python"));
+    let spawn = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]))";
+    let output = terminal.args(["-c", spawn, PROGRAM]).args(arguments).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 /// Killed in the middle, and begun again: every dead letter is in the stream once.
 #[test]
 fn a_replay_that_is_killed_can_be_run_again() {
@@ -193,6 +202,10 @@ fn a_replay_that_is_killed_can_be_run_again() {
         before = now;
         last == now
     });
+    // A terminal is shown how far it is.
+    let dry = on_a_terminal(&["replay", "--dry-run", "--config", file.to_str().unwrap()]);
+    let told = ["looking for earlier replays: ".to_owned(), format!(" of {LETTERS} dead letters")];
+    assert!(dry.contains("\r\x1b[K") && told.iter().any(|words| dry.contains(words)), "{dry:?}");
     // On a machine that is very busy it may have come to its end: then nothing is left to replay, and nothing may come twice.
     let second = replay(&settings, &[]);
     assert_eq!(counts(&second), [LETTERS - before, before, 0]);

@@ -23,7 +23,7 @@ pub fn slow_store(service: &str) {
     let world = World::new(service);
     let network = HttpProxy::start(world.store.address());
     let settings = world.store.settings_at(world.base(), Store::BUCKET, network.address());
-    let settings = settings.set("nats", "ack_wait", "1s").set("storage", "write_timeout", "10s");
+    let settings = settings.set("nats", "ack_wait", "1s").set("storage", "write_timeout", "6s");
     let sink = Sink::start(PROGRAM, &settings.set("storage", "max_write_attempts", 1000));
     world.nats.wait_settled(SOON);
     let outcomes = || ["failed", "unknown"].map(|outcome| sink.metric(FILES, &[("outcome", outcome)]));

@@ -8,6 +8,8 @@ mod listing;
 mod multipart;
 #[cfg(all(feature = "gcs", feature = "azblob"))]
 mod one_request;
+#[cfg(feature = "webdav")]
+mod renamed;
 mod server;
 
 use std::collections::BTreeMap;
