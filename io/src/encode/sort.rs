@@ -54,16 +54,16 @@ impl StreamSchema {
     }
 }
 
-fn check(tables: &[(String, SchemaRef)], name: &String) -> Result<(), SortError> {
+fn check(tables: &[(String, SchemaRef)], name: &str) -> Result<(), SortError> {
     let fits = |(_, schema): &(String, SchemaRef)| fits(schema, name);
     match tables.iter().find(|table| fits(table) == Some(false)) {
-        Some((message, _)) => Err(SortError::Unfit { message: message.clone(), name: name.clone() }),
+        Some((message, _)) => Err(SortError::Unfit { message: message.clone(), name: name.to_owned() }),
         None if tables.iter().any(|table| fits(table).is_some()) => Ok(()),
         None => {
             let fields = tables.iter().flat_map(|(_, schema)| schema.fields());
             let columns = fields.filter(|field| has_order(field.data_type())).map(|field| field.name().as_str());
             let columns = columns.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ");
-            Err(SortError::NoColumn { name: name.clone(), columns })
+            Err(SortError::NoColumn { name: name.to_owned(), columns })
         }
     }
 }
