@@ -12,8 +12,8 @@ use std::{fs, iter};
 use serde_json::{Value, json};
 use warehouse_sink_core::{BatchRow, Destination, MessageId};
 use warehouse_sink_io::encode::{Compression, EncodeConfig, Encoder};
+use warehouse_sink_io::parts::PART_BYTES;
 use warehouse_sink_io::payload::Payload;
-use warehouse_sink_io::rows::Encode;
 use warehouse_sink_io::schema::StreamSchema;
 use warehouse_sink_proto::DeadLetter;
 use warehouse_sink_testkit::{NatsServer, Settings, Sink, StoredMessage, command, envelope, tool, verify, wait_until};
@@ -49,6 +49,8 @@ fn dead_letters(root: &Path, first: u64, bodies: impl Iterator<Item = Vec<u8>>) 
     let config = EncodeConfig {
         compression: Compression::Snappy,
         row_group_rows: NonZeroUsize::new(1000).unwrap(),
+        row_group_bytes: NonZeroUsize::new(1 << 24).unwrap(),
+        part_bytes: PART_BYTES,
         partition_columns_in_file: false,
         bloom_filter_columns: Vec::new(),
         sort_by: Vec::new(),

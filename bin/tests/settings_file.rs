@@ -78,6 +78,7 @@ fn every_key_can_be_set() {
         [parquet]
         compression = "zstd(9)"
         row_group_rows = 7
+        row_group_bytes = "2MiB"
         partition_columns_in_file = true
         bloom_filter_columns = ["id"]
         sort_by = ["device_id", "timestamp_ms"]
@@ -94,6 +95,7 @@ fn every_key_can_be_set() {
         &[],
     )
     .unwrap();
+    assert_eq!(settings.encode_config().row_group_bytes.get(), 2 << 20);
     assert_eq!(settings.sort_by(), ["device_id", "timestamp_ms"]);
     assert_eq!(settings.nats.url.addresses(), ["nats://a:4222", "tls://b"]);
     assert_eq!(settings.nats.max_ack_pending.unwrap().get(), 65_536);

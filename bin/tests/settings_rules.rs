@@ -41,6 +41,11 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "did you mean \"device_id\"?",
     ),
     (
+        "[parquet]\nrow_group_bytes = \"1KiB\"",
+        "parquet.row_group_bytes (1.0 KiB) must be at least 1.0 MiB",
+        "raise it, or leave it out",
+    ),
+    (
         "[parquet]\nsort_by = [\"device_id\", \"timestamp\"]",
         "parquet.sort_by: event files have no column \"timestamp\"",
         "did you mean \"timestamp_ms\"?",

@@ -16,7 +16,7 @@ pub struct ObjectName(String);
 
 impl ObjectName {
     /// The name for these rows, which must be sorted and not empty.
-    pub(crate) fn of<R>(stream: &str, rows: &[BatchRow<R>]) -> Self {
+    pub fn of<R>(stream: &str, rows: &[BatchRow<R>]) -> Self {
         let sequence = |row: Option<&BatchRow<R>>| row.map_or(0, |row| row.message.stream_sequence);
         let first = sequence(rows.first());
         let last = sequence(rows.last());

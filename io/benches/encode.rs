@@ -11,8 +11,8 @@ use std::num::NonZeroUsize;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use warehouse_sink_core::{BatchRow, Destination, MessageId};
 use warehouse_sink_io::encode::{EncodeConfig, Encoder};
+use warehouse_sink_io::parts::PART_BYTES;
 use warehouse_sink_io::payload::Payload;
-use warehouse_sink_io::rows::Encode;
 use warehouse_sink_io::schema::StreamSchema;
 use warehouse_sink_proto::generate::{Generator, GeneratorOptions};
 use warehouse_sink_proto::{Decoder, EventSchema, Partition};
@@ -24,6 +24,8 @@ fn encoder(compression: &str) -> Encoder {
     let config = EncodeConfig {
         compression: compression.parse().unwrap(),
         row_group_rows: NonZeroUsize::new(100_000).unwrap(),
+        row_group_bytes: NonZeroUsize::new(1 << 24).unwrap(),
+        part_bytes: PART_BYTES,
         partition_columns_in_file: false,
         bloom_filter_columns: Vec::new(),
         sort_by: Vec::new(),

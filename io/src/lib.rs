@@ -1,7 +1,7 @@
 //! The world of warehouse-sink: what drives the pure machine of `warehouse-sink-core`.
 //!
 //! ```text
-//!  source ──▶ driver::fetcher ──decode──▶ ┌────────┐ ──Write──▶ driver::writer ──encode──▶ store
+//!  source ──▶ driver::fetcher ──decode──▶ ┌────────┐ ──Write──▶ driver::writer ──encode, parts──▶ store
 //!    ▲                                    │ driver │                  │
 //!    └── driver::settler ◀─ack·nak·term── │ + core │ ◀──UploadResult──┘
 //!                                         └────────┘
@@ -21,6 +21,7 @@ pub mod driver;
 pub mod encode;
 pub mod health;
 pub mod metrics;
+pub mod parts;
 #[cfg(not(madsim))]
 pub mod payload;
 #[cfg(not(madsim))]

@@ -11,7 +11,7 @@ use crate::history::{Entry, Happening, ProcessId};
 pub type Counters = BTreeMap<&'static str, u64>;
 
 /// What a sweep must meet.
-pub const MUST_HAPPEN: [&str; 18] = [
+pub const MUST_HAPPEN: [&str; 21] = [
     "ack reached nobody: settled before",
     "ack was lost on its way",
     "batch given up: message given back",
@@ -19,9 +19,11 @@ pub const MUST_HAPPEN: [&str; 18] = [
     "consumer reset to its floor",
     "another replica took over",
     "ack settled several messages",
+    "crashed between two parts",
     "crashed between write and ack",
     "crashed with a write in flight",
     "late write after its process gave it up",
+    "object of several parts stored",
     "message came again after it was written",
     "message of a sequence that is used again",
     "poison terminated",
@@ -30,14 +32,17 @@ pub const MUST_HAPPEN: [&str; 18] = [
     "shutdown ran out of time",
     "shutdown while a write was retried",
     "unknown outcome that had been applied",
+    "upload ended between two parts",
 ];
 
 /// What a sweep must inject.
-pub const MUST_BE_INJECTED: [&str; 29] = [
+pub const MUST_BE_INJECTED: [&str; 31] = [
     "connection to the server broken",
     "connection to the server stalled",
     "connection to the store broken",
     "consumer deleted",
+    "encoder broke",
+    "encoder broke between two parts",
     "message delayed on its way",
     "message doubled on its way",
     "message lost on its way",
@@ -70,6 +75,8 @@ struct Seen {
     counters: Counters,
     /// Puts under way: by whom, and the messages in it.
     puts: BTreeMap<u64, (ProcessId, BTreeSet<MessageId>)>,
+    /// Puts of several parts that are under way, and whether all parts are sent.
+    parts: BTreeMap<u64, (ProcessId, bool)>,
     /// Puts that ended without an answer.
     unknown: BTreeSet<u64>,
     /// Keys that failed, and are not written yet.
@@ -140,9 +147,16 @@ impl Seen {
                 self.puts.insert(*put, (*process, rows.iter().map(|row| row.message).collect()));
                 self.keys.insert(*put, key.clone());
             }
+            Happening::PartSent { process, put, rows } => {
+                self.parts.insert(*put, (*process, false));
+                let messages = rows.iter().map(|row| row.message);
+                self.puts.entry(*put).or_insert_with(|| (*process, BTreeSet::new())).1.extend(messages);
+            }
+            Happening::Completing { process, put } => drop(self.parts.insert(*put, (*process, true))),
             Happening::PutEnded { process, put, outcome } => self.put_ended(*process, *put, *outcome),
             Happening::Durable { key, rows, put } => {
                 self.applied(*put);
+                self.add_if("object of several parts stored", self.parts.contains_key(put));
                 for row in rows.iter() {
                     let before = self.durable.insert((row.message, row.index), key.clone());
                     self.add_if("row stored twice", before.is_some_and(|before| before != *key));
@@ -184,6 +198,9 @@ impl Seen {
 
     fn put_ended(&mut self, process: ProcessId, put: u64, outcome: Option<Outcome>) {
         self.puts.remove(&put);
+        let between = self.parts.get(&put).is_some_and(|(_, all)| !all);
+        self.add_if("upload ended between two parts", between);
+        self.parts.remove(&put);
         let Some(key) = self.keys.get(&put).cloned() else { return };
         let retrying = self.retrying.entry(process).or_default();
         match outcome {
@@ -204,6 +221,8 @@ impl Seen {
     }
 
     fn killed(&mut self, process: ProcessId) {
+        let between = self.parts.values().any(|(by, all)| *by == process && !all);
+        self.add_if("crashed between two parts", between);
         let in_flight = self.puts.values().any(|(by, _)| *by == process);
         self.add_if("crashed with a write in flight", in_flight);
         let held = self.held.get(&process).into_iter().flatten();

@@ -1,12 +1,14 @@
 //! What is published: messages of a few rows each, and how the sink decodes and encodes them.
 
-use std::convert::Infallible;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use warehouse_sink_core::{BatchRow, Destination, MessageId, ObjectName, Row, Rows};
-use warehouse_sink_io::rows::{Decode, Encode};
+use warehouse_sink_io::parts::Part;
+use warehouse_sink_io::rows::{Batch, Decode, Encode, Encoding};
 use warehouse_sink_io::source::Incoming;
+
+use crate::history::{Happening, History};
 
 /// The destination's byte of a row that is poison.
 const POISON: u8 = 255;
@@ -104,28 +106,106 @@ impl Decode for SimDecoder {
 
 /// Encodes rows as a list of all that is known of them.
 #[derive(Clone, Debug)]
-pub struct SimEncoder;
+pub struct SimEncoder {
+    /// How many rows a part has at most; without it, an object is one part.
+    pub part_rows: Option<usize>,
+    /// Which encodings break.
+    pub breaks: Breaks,
+    /// Where that is written down.
+    pub history: History,
+}
+
+/// Which of a run's encodings break before their last part, by their numbers from 1.
+#[derive(Clone, Debug, Default)]
+pub struct Breaks(Arc<Mutex<(u64, BTreeSet<u64>)>>);
+
+impl Breaks {
+    /// These break.
+    pub fn new(numbers: BTreeSet<u64>) -> Self {
+        Breaks(Arc::new(Mutex::new((0, numbers))))
+    }
+
+    /// None breaks any more.
+    pub fn heal(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clear();
+    }
+
+    fn next(&self) -> bool {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0 += 1;
+        let number = state.0;
+        state.1.remove(&number)
+    }
+}
+
+/// The name of the fault that an encoder breaks after it has made some parts.
+pub const BROKE_BETWEEN_PARTS: &str = "encoder broke between two parts";
+
+/// An encoder that breaks off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken;
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the encoder broke")
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// An object in the making.
+#[derive(Debug)]
+pub struct SimEncoding {
+    batch: Arc<Batch<u8, SimRow>>,
+    at: usize,
+    part_rows: usize,
+    breaks: bool,
+    history: History,
+}
+
+impl Encoding for SimEncoding {
+    type Error = Broken;
+
+    fn next(&mut self) -> Result<Part, Broken> {
+        let rows = &self.batch.rows[self.at..];
+        let (part, is_last) = (rows.len().min(self.part_rows), rows.len() <= self.part_rows);
+        if self.breaks && is_last {
+            let when = if self.at == 0 { "encoder broke" } else { BROKE_BETWEEN_PARTS };
+            self.history.note(Happening::Inflicted { fault: when });
+            return Err(Broken);
+        }
+        self.at += part;
+        let part = write_object(&rows[..part]).into();
+        Ok(if is_last { Part::Last(part) } else { Part::More(part) })
+    }
+}
 
 impl Encode for SimEncoder {
     type Partition = u8;
     type Payload = SimRow;
-    type Error = Infallible;
+    type Error = Broken;
+    type Encoding = SimEncoding;
 
     fn key(&self, destination: &Destination<u8>, name: &ObjectName) -> String {
         format!("{:03}/{name}", destination_byte(destination))
     }
 
-    fn encode(&self, _: &Destination<u8>, rows: &[BatchRow<SimRow>]) -> Result<Bytes, Infallible> {
-        let mut body = Vec::with_capacity(rows.len() * ROW_BYTES);
-        for BatchRow { message, index, payload } in rows {
-            body.extend(message.stream_sequence.to_le_bytes());
-            body.extend(message.published_at.to_le_bytes());
-            body.extend(index.to_le_bytes());
-            body.extend(payload.number.to_le_bytes());
-            body.extend([destination_byte(&payload.row.destination), payload.row.padding]);
-        }
-        Ok(body.into())
+    fn begin(&self, batch: Arc<Batch<u8, SimRow>>) -> Result<SimEncoding, Broken> {
+        let part_rows = self.part_rows.unwrap_or(usize::MAX).max(1);
+        Ok(SimEncoding { batch, at: 0, part_rows, breaks: self.breaks.next(), history: self.history.clone() })
     }
+}
+
+fn write_object(rows: &[BatchRow<SimRow>]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(rows.len() * ROW_BYTES);
+    for BatchRow { message, index, payload } in rows {
+        body.extend(message.stream_sequence.to_le_bytes());
+        body.extend(message.published_at.to_le_bytes());
+        body.extend(index.to_le_bytes());
+        body.extend(payload.number.to_le_bytes());
+        body.extend([destination_byte(&payload.row.destination), payload.row.padding]);
+    }
+    body
 }
 
 const ROW_BYTES: usize = 30;
@@ -180,7 +260,7 @@ mod tests {
         let message = MessageId { stream_sequence: 9, published_at: -4 };
         let row = EventRow { destination: Destination::Partition(3), padding: 5 };
         let rows = [BatchRow { message, index: 2, payload: SimRow { number: 11, row } }];
-        let body = SimEncoder.encode(&Destination::Partition(3), &rows).unwrap();
+        let body = write_object(&rows);
         let destination = Destination::Partition(3);
         assert_eq!(read_object(&body), [StoredRow { message, index: 2, number: 11, destination, padding: 5 }]);
     }

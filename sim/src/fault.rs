@@ -2,7 +2,7 @@
 
 mod draw;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,11 @@ pub enum Planned {
         /// What becomes of it.
         fate: Fate,
     },
+    /// To an encoding, by its number in the run, from 1: it breaks before its last part.
+    Break {
+        /// The number.
+        nth: u64,
+    },
     /// To something on its way between a process and the server, by its number in the run, from 1.
     Crossing {
         /// The number.
@@ -51,6 +56,8 @@ pub(crate) struct Sorted {
     pub faults: VecDeque<(Timestamp, Fault)>,
     /// What becomes of puts, by their number.
     pub fates: BTreeMap<u64, Fate>,
+    /// The encodings that break, by their number.
+    pub breaks: BTreeSet<u64>,
     /// What becomes of what crosses a link, by its number.
     pub crossings: BTreeMap<u64, Crossing>,
 }
@@ -62,6 +69,7 @@ impl FromIterator<Planned> for Sorted {
             match planned {
                 Planned::At { time, fault } => sorted.faults.push_back((Timestamp::ZERO.saturating_add(time), fault)),
                 Planned::Put { nth, fate } => drop(sorted.fates.insert(nth, fate)),
+                Planned::Break { nth } => drop(sorted.breaks.insert(nth)),
                 Planned::Crossing { nth, crossing } => drop(sorted.crossings.insert(nth, crossing)),
             }
         }
@@ -226,6 +234,10 @@ pub enum Call {
     Flush,
     /// A put, before the store hears of it.
     Put,
+    /// A part of an object, before the store hears of it.
+    Part,
+    /// The request that completes an object of several parts, before the store hears of it.
+    Complete,
     /// A put that the store has answered, before the driver hears of it.
     PutAnswer,
 }

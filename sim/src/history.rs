@@ -98,6 +98,10 @@ pub enum Happening {
     Reset { process: ProcessId },
     /// The driver began to put an object.
     PutBegun { process: ProcessId, put: u64, key: String, rows: Arc<[StoredRow]> },
+    /// A part of an object was sent, and more is to follow or the completing request.
+    PartSent { process: ProcessId, put: u64, rows: Arc<[StoredRow]> },
+    /// All parts of an object were sent; the request that makes it one follows.
+    Completing { process: ProcessId, put: u64 },
     /// A put came to its end; None where the driver gave it up.
     PutEnded { process: ProcessId, put: u64, outcome: Option<Outcome> },
     /// An object became durable.

@@ -12,6 +12,7 @@ mod settled_once;
 mod shutdown;
 mod terminated;
 mod unwritten_ack;
+mod whole;
 
 #[cfg(test)]
 mod made_up;
@@ -71,6 +72,7 @@ pub fn judge(history: &[Entry]) -> Vec<Judgement> {
         watch(no_loss::NoLoss::default(), history),
         watch(no_phantom::NoPhantom::default(), history),
         watch(right_partition::RightPartition, history),
+        watch(whole::Whole, history),
         watch(terminated::Terminated::default(), history),
         watch(settled_once::SettledOnce::default(), history),
         watch(bounds::HeldBounds::default(), history),

@@ -11,7 +11,7 @@ use warehouse_sink_io::driver::{self, Options, Parts};
 use warehouse_sink_io::health::Health;
 use warehouse_sink_io::metrics::Metrics;
 
-use crate::event::SimDecoder;
+use crate::event::{Breaks, SimDecoder, SimEncoder};
 use crate::fault::Call;
 use crate::history::{Bounds, Happening, History, ProcessId};
 use crate::network::Network;
@@ -70,6 +70,7 @@ pub(crate) struct Process {
     pub settings: Arc<Settings>,
     pub network: Arc<Network>,
     pub bucket: Arc<Bucket>,
+    pub breaks: Breaks,
     pub history: History,
     pub trap: Trap,
     pub sabotage: Sabotage,
@@ -78,7 +79,8 @@ pub(crate) struct Process {
 impl Process {
     /// Runs until it is told to stop, as `bin` does.
     pub async fn run(self, stop: Arc<Semaphore>) {
-        let Process { id, settings, network, bucket, history, trap, sabotage } = self;
+        let Process { id, settings, network, bucket, breaks, history, trap, sabotage } = self;
+        let encoder = SimEncoder { part_rows: settings.part_rows, breaks, history: history.clone() };
         let config = Config { jitter_seed: settings.seed ^ u64::from(id.0), ..settings.machine() };
         history.note(Happening::Started { process: id, bounds: bounds(&settings) });
         let config = sabotage.config(config);
@@ -89,7 +91,7 @@ impl Process {
         let parts = Parts {
             source: SabotagedSource::new(source, &sabotage),
             store: SabotagedStore::new(store, &sabotage),
-            encoder: Arc::new(SabotagedEncoder::new(&sabotage)),
+            encoder: Arc::new(SabotagedEncoder::new(encoder, &sabotage)),
             health: Health::new(),
             metrics: Metrics::register(&Watcher { process: id, history: history.clone() }),
         };

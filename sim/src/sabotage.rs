@@ -77,6 +77,14 @@ pub enum Sabotage {
     NoMemory,
     /// A shutdown takes ten times its time.
     SlowShutdown,
+    /// An object of several parts counts as written once the last is sent.
+    AckBeforeCompletion,
+    /// An object is completed though its encoder broke.
+    CompleteBroken,
+    /// An encoder that broke says that it came to the end.
+    HideBreak,
+    /// An object is completed before its last part.
+    LosePart,
     /// With a floor, the newest delivery is acked instead of the highest that may be.
     AckNewest,
     /// With a floor, deliveries are not held against those before.
@@ -87,7 +95,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Each, and the oracle that must catch it.
-    pub const ALL: [(Sabotage, &'static str); 31] = [
+    pub const ALL: [(Sabotage, &'static str); 35] = [
         (Sabotage::AckWhenFetched, "no un-written ack"),
         (Sabotage::AckWhenWriteStarts, "no un-written ack"),
         (Sabotage::AckUnknown, "no un-written ack"),
@@ -116,6 +124,10 @@ impl Sabotage {
         (Sabotage::ManyWrites, "bounds are held"),
         (Sabotage::NoMemory, "duplicates are explained"),
         (Sabotage::SlowShutdown, "stops in time"),
+        (Sabotage::AckBeforeCompletion, "no un-written ack"),
+        (Sabotage::CompleteBroken, "objects are whole"),
+        (Sabotage::HideBreak, "no un-written ack"),
+        (Sabotage::LosePart, "no un-written ack"),
         (Sabotage::AckNewest, "no un-written ack"),
         (Sabotage::IgnoreOrder, "no un-written ack"),
         (Sabotage::SkipReset, "no un-written ack"),

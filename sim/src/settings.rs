@@ -12,6 +12,9 @@ use crate::time;
 /// The largest message with everything around it, in bytes.
 pub const MAX_MESSAGE: u64 = 1100;
 
+/// The stream's name, which is in the names of objects.
+pub(crate) const STREAM: &str = "EVENTS";
+
 /// The settings of one run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,6 +61,9 @@ pub struct Settings {
     /// Acks settle all before their message, and one replica at a time is served.
     #[serde(default)]
     pub floor: Option<FloorSettings>,
+    /// How many rows a part of an object has; without it, every object is one part.
+    #[serde(default)]
+    pub part_rows: Option<usize>,
 }
 
 /// What an ack floor needs.
@@ -126,6 +132,8 @@ pub struct StoreSettings {
     pub late: u8,
     pub torn: u8,
     pub silent: u8,
+    /// In percent of encodings.
+    pub breaks: u8,
 }
 
 /// How many faults of each kind a run has.
@@ -164,7 +172,7 @@ impl Settings {
         let machine = machine(rng, seed);
         let replicas = 1 + usize::from(rng.bool()) + usize::from(rng.u8(..4) == 0);
         let max_ack_pending = rng.bool().then(|| machine.max_messages * replicas + rng.usize(0..8));
-        Settings {
+        let mut settings = Settings {
             seed,
             replicas,
             workers: 1 + rng.usize(..3),
@@ -182,8 +190,11 @@ impl Settings {
             store: store(rng),
             faults: faults(rng),
             floor: floor(rng, machine.max_messages),
+            part_rows: (rng.u8(..3) > 0).then(|| 1 + rng.usize(..4)),
             machine,
-        }
+        };
+        settings.store.breaks = share(rng, 10);
+        settings
     }
 
     /// The machine's configuration.
@@ -223,7 +234,7 @@ fn machine(rng: &mut Rng, seed: u64) -> Config {
     let max_batch_rows = 1 + rng.usize(..12);
     let max_batch_bytes = rng.u64(60..1500);
     Config {
-        stream: "EVENTS".to_owned(),
+        stream: STREAM.to_owned(),
         max_batch_rows,
         max_batch_bytes,
         flush_interval: millis(rng, 200, 6_000),
@@ -266,6 +277,7 @@ fn store(rng: &mut Rng) -> StoreSettings {
         late: share(rng, 10),
         torn: share(rng, 10),
         silent: share(rng, 5),
+        breaks: 0,
     }
 }
 

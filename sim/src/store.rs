@@ -11,6 +11,7 @@ use bytes::Bytes;
 use fastrand::Rng;
 use tokio::sync::{mpsc, oneshot};
 use warehouse_sink_core::{Failure, Outcome, Timestamp};
+use warehouse_sink_io::parts::Parts;
 use warehouse_sink_io::store::{Effect, Store, StoreError};
 
 use crate::event::{StoredRow, read_object};
@@ -81,13 +82,8 @@ impl Bucket {
         state.down_until = Timestamp::ZERO;
     }
 
-    fn begin(
-        &self,
-        process: ProcessId,
-        key: &str,
-        rows: Arc<[StoredRow]>,
-    ) -> (u64, oneshot::Receiver<Result<(), StoreError>>) {
-        let (answer, answered) = oneshot::channel();
+    /// A put's number and fate.
+    fn open(&self, process: ProcessId) -> (u64, Option<Fate>) {
         let mut state = self.state();
         state.puts += 1;
         let put = state.puts;
@@ -96,6 +92,18 @@ impl Bucket {
         if let Some(fate) = fate {
             self.history.note(Happening::Inflicted { fault: fate.name() });
         }
+        (put, fate)
+    }
+
+    /// The request that makes an object.
+    fn begin(
+        &self,
+        process: ProcessId,
+        (put, fate): (u64, Option<Fate>),
+        key: &str,
+        rows: Arc<[StoredRow]>,
+    ) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (answer, answered) = oneshot::channel();
         // By the put's own number, so that a put is the same in a plan from which other faults were taken.
         let mut rng = Rng::with_seed(self.seed ^ (put << 16) ^ 0x0b0c_4e70);
         let (before, after) = (latency(&mut rng, fate), latency(&mut rng, None));
@@ -103,7 +111,37 @@ impl Bucket {
         let key = key.to_owned();
         // The worker lives as long as the world.
         let _ = self.jobs.send(Job { put, process, fate, before, after, key, rows, answer, needs_client });
-        (put, answered)
+        answered
+    }
+
+    /// Takes a part of an object. It fails for certain, where the put is to: nothing makes an object of the parts before it.
+    async fn part(
+        &self,
+        process: ProcessId,
+        (put, fate): (u64, Option<Fate>),
+        number: u64,
+        key: &str,
+    ) -> Result<(), StoreError> {
+        let mut rng = Rng::with_seed(self.seed ^ (put << 16) ^ (number << 8) ^ 0x9a_47);
+        tokio::time::sleep(latency(&mut rng, None)).await;
+        if self.is_cut(process) {
+            return std::future::pending().await;
+        }
+        // At the first part or the second.
+        if number < 1 + put % 2 {
+            return Ok(());
+        }
+        match fate {
+            Some(Fate::Refused) => not_applied(Failure::Temporary, "connection refused"),
+            Some(Fate::Throttled) => not_applied(Failure::Temporary, "slow down"),
+            Some(Fate::OutOfSpace) => not_applied(Failure::Temporary, "no space left on device"),
+            Some(Fate::Denied) => not_applied(Failure::Permanent, "access denied"),
+            Some(Fate::Torn) => {
+                self.history.note(Happening::Torn { key: key.to_owned(), put });
+                not_applied(Failure::Temporary, "the part broke off")
+            }
+            _ => Ok(()),
+        }
     }
 
     fn is_cut(&self, process: ProcessId) -> bool {
@@ -223,10 +261,70 @@ impl Store for SimStore {
     async fn put(&self, key: &str, body: Bytes) -> Result<(), StoreError> {
         self.trap.step(Call::Put).await;
         let rows: Arc<[StoredRow]> = read_object(&body).into();
-        let (put, answered) = self.bucket.begin(self.process, key, rows.clone());
-        let history = self.bucket.history.clone();
-        history.note(Happening::PutBegun { process: self.process, put, key: key.to_owned(), rows });
-        let mut ended = PutEnd { process: self.process, put, outcome: None, history };
+        let opened = self.bucket.open(self.process);
+        let answered = self.bucket.begin(self.process, opened, key, rows.clone());
+        let ended = self.begun(opened.0, key, rows);
+        self.answer(answered, ended).await
+    }
+
+    async fn put_parts(&self, key: &str, mut parts: Parts) -> Result<(), StoreError> {
+        self.trap.step(Call::Put).await;
+        let opened = self.bucket.open(self.process);
+        let first = next_rows(&mut parts).await?.unwrap_or_default();
+        let mut ended = self.begun(opened.0, key, first.clone());
+        let all = match self.send(opened, key, first, parts).await {
+            Ok(all) => all.into(),
+            Err(error) => {
+                ended.outcome = Some(error.outcome());
+                return Err(error);
+            }
+        };
+        self.trap.step(Call::Complete).await;
+        self.bucket.history.note(Happening::Completing { process: self.process, put: opened.0 });
+        let answered = self.bucket.begin(self.process, opened, key, all);
+        self.answer(answered, ended).await
+    }
+}
+
+async fn next_rows(parts: &mut Parts) -> Result<Option<Arc<[StoredRow]>>, StoreError> {
+    match parts.next().await {
+        Ok(part) => Ok(part.map(|part| read_object(&part).into())),
+        Err(unfinished) => Err(StoreError::new(Effect::NotApplied(Failure::Permanent), unfinished.to_string())),
+    }
+}
+
+impl SimStore {
+    /// Sends the parts of an object; its rows.
+    async fn send(
+        &self,
+        opened: (u64, Option<Fate>),
+        key: &str,
+        first: Arc<[StoredRow]>,
+        mut parts: Parts,
+    ) -> Result<Vec<StoredRow>, StoreError> {
+        let (mut all, mut next, mut number) = (Vec::new(), Some(first), 0);
+        while let Some(rows) = next {
+            number += 1;
+            self.trap.step(Call::Part).await;
+            self.bucket.part(self.process, opened, number, key).await?;
+            all.extend(rows.iter().cloned());
+            self.bucket.history.note(Happening::PartSent { process: self.process, put: opened.0, rows });
+            next = next_rows(&mut parts).await?;
+        }
+        Ok(all)
+    }
+
+    fn begun(&self, put: u64, key: &str, rows: Arc<[StoredRow]>) -> PutEnd {
+        let (process, history) = (self.process, self.bucket.history.clone());
+        history.note(Happening::PutBegun { process, put, key: key.to_owned(), rows });
+        PutEnd { process, put, outcome: None, history }
+    }
+
+    async fn answer(
+        &self,
+        answered: oneshot::Receiver<Result<(), StoreError>>,
+        mut ended: PutEnd,
+    ) -> Result<(), StoreError> {
         let result = answered.await.unwrap_or_else(|_| Err(StoreError::new(Effect::Unknown, "the bucket is gone")));
         self.trap.step(Call::PutAnswer).await;
         ended.outcome = Some(match &result {

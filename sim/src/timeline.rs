@@ -109,6 +109,10 @@ impl Names {
             Happening::PutBegun { process, put, key, rows } => {
                 of(process, format!("begins put {put} in {}: {}", partition(key), self.rows(rows)))
             }
+            Happening::PartSent { process, put, rows } => {
+                of(process, format!("has sent a part of put {put}: {}", self.rows(rows)))
+            }
+            Happening::Completing { process, put } => of(process, format!("completes put {put}")),
             Happening::PutEnded { process, put, outcome } => of(
                 process,
                 match outcome {

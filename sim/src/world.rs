@@ -10,7 +10,7 @@ use madsim::runtime::{Handle, NodeHandle, Runtime};
 use tokio::sync::{Semaphore, mpsc};
 use warehouse_sink_core::{Destination, Timestamp};
 
-use crate::event::{Event, EventRow};
+use crate::event::{Breaks, Event, EventRow};
 use crate::fault::{Call, Fault, Plan, Sorted};
 use crate::history::{Entry, Happening, History, ProcessId, now};
 use crate::network::Network;
@@ -41,6 +41,7 @@ struct World {
     history: History,
     network: Arc<Network>,
     bucket: Arc<Bucket>,
+    breaks: Breaks,
     replicas: Vec<Replica>,
     next_process: u32,
     sprung: (mpsc::UnboundedSender<ProcessId>, mpsc::UnboundedReceiver<ProcessId>),
@@ -83,7 +84,7 @@ const TURN: Duration = Duration::from_millis(50);
 impl World {
     fn new(settings: Settings, sabotage: Sabotage, plan: Plan) -> Self {
         let history = History::default();
-        let Sorted { faults, fates, crossings } = plan.into_iter().collect();
+        let Sorted { faults, fates, breaks, crossings } = plan.into_iter().collect();
         let network = Network::new(&settings, crossings, history.clone());
         let (bucket, work) = Bucket::new(fates, settings.seed, history.clone());
         tokio::spawn(network.clone().carry());
@@ -96,6 +97,7 @@ impl World {
             history,
             network,
             bucket,
+            breaks: Breaks::new(breaks),
             replicas,
             next_process: 0,
             sprung: mpsc::unbounded_channel(),
@@ -164,6 +166,7 @@ impl World {
             settings: self.settings.clone(),
             network: self.network.clone(),
             bucket: self.bucket.clone(),
+            breaks: self.breaks.clone(),
             history: self.history.clone(),
             trap: trap.clone(),
             sabotage: self.sabotage,
@@ -277,6 +280,7 @@ impl World {
     fn heal(&mut self) {
         self.history.note(Happening::Healed);
         self.bucket.heal();
+        self.breaks.heal();
         self.network.heal();
         for place in 0..self.replicas.len() {
             if let Some(id) = self.replicas[place].id() {

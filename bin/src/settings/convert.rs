@@ -9,6 +9,7 @@ use bytesize::ByteSize;
 use warehouse_sink_core::{Acks, Backoff, Config};
 use warehouse_sink_io::driver;
 use warehouse_sink_io::encode::EncodeConfig;
+use warehouse_sink_io::parts::PART_BYTES;
 use warehouse_sink_io::source::nats::{Acks as NatsAcks, Api, Login, NatsConfig, Secret as Place, Tls};
 use warehouse_sink_proto::{PartitionTime, PayloadColumns, TimeUnit};
 
@@ -133,11 +134,18 @@ impl Settings {
         self.parquet.sort_by.as_ref().map_or(&[], ColumnNames::as_slice)
     }
 
+    fn row_group_bytes(&self) -> NonZeroUsize {
+        let bytes = usize::try_from(self.parquet.row_group_bytes.as_u64()).unwrap_or(usize::MAX);
+        NonZeroUsize::new(bytes).unwrap_or(NonZeroUsize::MAX)
+    }
+
     /// What files depend on besides their rows.
     pub fn encode_config(&self) -> EncodeConfig {
         EncodeConfig {
             compression: self.parquet.compression,
             row_group_rows: self.parquet.row_group_rows,
+            row_group_bytes: self.row_group_bytes(),
+            part_bytes: PART_BYTES,
             partition_columns_in_file: self.parquet.partition_columns_in_file,
             bloom_filter_columns: self.bloom_filter_columns().to_vec(),
             sort_by: self.sort_by().to_vec(),

@@ -148,7 +148,8 @@ settings! {
         prefix: Prefix = Is("events"), legacy "S3_PREFIX";
         /// Files that are encoded and written at the same time.
         max_concurrent_writes: NonZeroUsize = Is("4");
-        /// How long one attempt at writing a file may take.
+        /// How long one attempt at writing a file may take; of a file that is sent in parts while it is encoded, how long it may go without
+        /// the store taking another part.
         write_timeout: Duration = Is("60s");
         /// Attempts at writing one file before its messages are given back to the stream with a delayed nak.
         max_write_attempts: NonZeroU32 = Is("10");
@@ -173,6 +174,9 @@ settings! {
         compression: Compression = Is("zstd"), legacy "PARQUET_COMPRESSION";
         /// Rows in one row group at most.
         row_group_rows: NonZeroUsize = Is("1000000");
+        /// Bytes of one row group at most, as they are encoded. On S3, local files and stores that are like S3 it bounds what is held of a file
+        /// that is sent while it is encoded: see [stores](stores.md#uploads-in-parts).
+        row_group_bytes: ByteSize = Is("16MiB");
         /// Write what makes folders, such as `app_id`, `year`, `month`, `day` and `hour`, into the files as well; the path always has
         /// it.
         partition_columns_in_file: bool = Is("false");

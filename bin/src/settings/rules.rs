@@ -26,6 +26,9 @@ const LARGEST_FETCH: usize = 10_000;
 /// leave none.
 const MOST_WRITES: usize = 64;
 
+/// A row group has a footer and statistics for each column; smaller ones would be little else.
+const SMALLEST_ROW_GROUP: u64 = 1024 * 1024;
+
 /// Every rule that is broken.
 pub fn broken(settings: &Settings) -> Vec<Problem> {
     let mut broken = Vec::new();
@@ -76,6 +79,12 @@ fn limits(settings: &Settings, broken: &mut Vec<String>) {
     at_most("storage.max_concurrent_writes", settings.storage.max_concurrent_writes, MOST_WRITES, broken);
     if nats.ack == Ack::Floor {
         floor(nats, broken);
+    }
+    let row_group = settings.parquet.row_group_bytes;
+    if row_group.as_u64() < SMALLEST_ROW_GROUP {
+        let least = bytesize::ByteSize::b(SMALLEST_ROW_GROUP);
+        broken
+            .push(format!("parquet.row_group_bytes ({row_group}) must be at least {least}: raise it, or leave it out"));
     }
     let needed = settings.batch.max_events.get();
     if let Some(pending) = nats.max_ack_pending.filter(|pending| pending.get() < needed) {

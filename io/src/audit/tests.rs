@@ -15,8 +15,8 @@ use warehouse_sink_proto::DeadLetter;
 
 use super::*;
 use crate::encode::{Compression, EncodeConfig, Encoder};
+use crate::parts::PART_BYTES;
 use crate::payload::Payload;
-use crate::rows::Encode;
 use crate::schema::StreamSchema;
 
 /// A file with these sequences, each published at this microsecond.
@@ -30,6 +30,8 @@ fn file_of(rows: impl IntoIterator<Item = (u64, i64, u32)>) -> Vec<u8> {
         compression: Compression::Snappy,
         // So that there are many row groups.
         row_group_rows: NonZeroUsize::new(3).unwrap(),
+        row_group_bytes: NonZeroUsize::new(1 << 24).unwrap(),
+        part_bytes: PART_BYTES,
         partition_columns_in_file: false,
         bloom_filter_columns: Vec::new(),
         sort_by: Vec::new(),

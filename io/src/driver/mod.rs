@@ -10,6 +10,7 @@ mod fetcher;
 mod grants;
 mod settler;
 mod stop;
+mod streaming;
 mod writer;
 
 use std::collections::BTreeMap;

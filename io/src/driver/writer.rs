@@ -1,4 +1,10 @@
-//! Running writes: encoding off the async threads, then one attempt after another to put the object.
+//! Running writes: encoding off the async threads, then one attempt after another to store the object.
+//!
+//! ```text
+//! write ──▶ encode the first part ──▶ all of it: put it, and again from memory ──┐
+//!             ▲                └────▶ more follows: stream it ───────────────────┤
+//!             └──────────────── rewrite, where it is not in memory ◀─────────────┘
+//! ```
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -11,11 +17,13 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::task::{AbortHandle, JoinError};
 use tokio::time::Instant;
-use warehouse_sink_core::{BatchId, BatchRow, Destination, Failure, Outcome, Timestamp, Write};
+use warehouse_sink_core::{BatchId, Failure, Outcome, Timestamp, Write};
 
-use crate::health::{Health, Part};
+use super::streaming::{self, Begun, Streamed};
+use crate::health::{Health, Part as HealthPart};
 use crate::metrics::{Metrics, WriteCounters};
-use crate::rows::Encode;
+use crate::parts::Part;
+use crate::rows::{Batch, Encode};
 use crate::source::error_chain;
 use crate::store::Store;
 
@@ -25,7 +33,7 @@ pub(super) struct Writer<T, E: Encode> {
     encoder: Arc<E>,
     timeout: Duration,
     objects: BTreeMap<BatchId, Object<E::Partition, E::Payload>>,
-    running: FuturesUnordered<Pin<Box<dyn Future<Output = Step> + Send>>>,
+    running: FuturesUnordered<Running<E::Encoding>>,
     health: Health,
     metrics: Metrics,
 }
@@ -33,12 +41,12 @@ pub(super) struct Writer<T, E: Encode> {
 /// An object on its way into the store.
 struct Object<P, R> {
     key: String,
-    /// What it is made of. Gone once it is encoded, unless the encoded form is the larger: a batch that waits for its next attempt is
-    /// kept in the smaller form, so that an outage never takes more memory than the messages do.
-    source: Option<Arc<Source<P, R>>>,
+    /// What it is made of. Gone once it is encoded, unless it is streamed or the encoded form is the larger: a batch that waits for its next
+    /// attempt is kept in the smaller form, so that an outage never takes more memory than the messages do.
+    source: Option<Arc<Batch<P, R>>>,
     /// What the rows count against the byte limits.
     source_bytes: u64,
-    /// None until it is encoded.
+    /// All of it, where it is one part. None until it is encoded.
     body: Option<Bytes>,
     rows: u64,
     opened_at: Timestamp,
@@ -47,15 +55,21 @@ struct Object<P, R> {
     task: AbortHandle,
 }
 
-struct Source<P, R> {
-    destination: Destination<P>,
-    rows: Vec<BatchRow<R>>,
-}
+/// A step of a write.
+type Running<G> = Pin<Box<dyn Future<Output = Step<G>> + Send>>;
 
 /// The end of one step of a write.
-enum Step {
-    Encoded(BatchId, Result<Bytes, String>),
-    Put(BatchId, Outcome, Option<String>),
+enum Step<G> {
+    Encoded(BatchId, Begun<G>),
+    Broken(BatchId, String),
+    Put(BatchId, Put),
+}
+
+/// The end of an attempt.
+struct Put {
+    outcome: Outcome,
+    error: Option<String>,
+    bytes: u64,
 }
 
 impl<T: Store, E: Encode> Writer<T, E> {
@@ -70,7 +84,7 @@ impl<T: Store, E: Encode> Writer<T, E> {
         let key = self.encoder.key(&destination, &name);
         let count = rows.len() as u64;
         self.metrics.batch_rows.record(count as f64);
-        let source = Arc::new(Source { destination, rows });
+        let source = Arc::new(Batch { destination, rows });
         let task = self.encode(batch, source.clone());
         let object = Object {
             key,
@@ -86,22 +100,15 @@ impl<T: Store, E: Encode> Writer<T, E> {
         self.objects.insert(batch, object);
     }
 
-    fn encode(&mut self, batch: BatchId, source: Arc<Source<E::Partition, E::Payload>>) -> AbortHandle {
-        let encoder = self.encoder.clone();
-        #[cfg_attr(
-            madsim,
-            expect(deprecated, reason = "the simulator has one thread: encoding is a task like any other there")
-        )]
-        let encoding = tokio::task::spawn_blocking(move || encoder.encode(&source.destination, &source.rows));
+    fn encode(&mut self, batch: BatchId, source: Arc<Batch<E::Partition, E::Payload>>) -> AbortHandle {
+        let encoding = streaming::begin(self.encoder.clone(), source);
         let task = encoding.abort_handle();
         self.running.push(Box::pin(async move {
-            Step::Encoded(
-                batch,
-                match encoding.await {
-                    Ok(encoded) => encoded.map_err(|error| error_chain(&error)),
-                    Err(error) => Err(format!("the encoder ended early: {error}")),
-                },
-            )
+            match encoding.await {
+                Ok(Ok(begun)) => Step::Encoded(batch, begun),
+                Ok(Err(error)) => Step::Broken(batch, error),
+                Err(error) => Step::Broken(batch, streaming::ended_early(&error)),
+            }
         }));
         task
     }
@@ -115,28 +122,54 @@ impl<T: Store, E: Encode> Writer<T, E> {
         let Some(source) = self.objects.get(&batch).and_then(|object| object.source.clone()) else { return };
         let task = self.encode(batch, source);
         if let Some(object) = self.objects.get_mut(&batch) {
-            object.started = Instant::now();
             object.task = task;
         }
     }
 
     /// Makes one attempt to put the batch's encoded object.
     fn put(&mut self, batch: BatchId) {
+        let Some(body) = self.objects.get(&batch).and_then(|object| object.body.clone()) else { return };
+        let (store, timeout, bytes) = (self.store.clone(), self.timeout, body.len() as u64);
+        self.attempt(batch, |key| async move {
+            let (outcome, error) = match tokio::time::timeout(timeout, store.put(&key, body)).await {
+                Ok(Ok(())) => (Outcome::Written, None),
+                Ok(Err(error)) => (error.outcome(), Some(error_chain(&error))),
+                Err(_elapsed) => (Outcome::Unknown, Some(format!("no answer within {timeout:?}"))),
+            };
+            Step::Put(batch, Put { outcome, error, bytes })
+        });
+    }
+
+    /// Makes one attempt to store the batch's object while it is encoded.
+    fn stream(&mut self, batch: BatchId, begun: Begun<E::Encoding>) {
+        let (store, timeout, encode_seconds) = (self.store.clone(), self.timeout, self.metrics.encode_seconds.clone());
+        self.attempt(batch, move |key| async move {
+            match streaming::stream(store, key, begun, timeout).await {
+                Streamed::Broken(error) => Step::Broken(batch, error),
+                Streamed::Put { outcome, error, bytes, encoded } => {
+                    if let Some(encoded) = encoded {
+                        encode_seconds.record(encoded.as_secs_f64());
+                    }
+                    Step::Put(batch, Put { outcome, error, bytes })
+                }
+            }
+        });
+    }
+
+    /// Runs an attempt to store the batch's object, on a task of its own.
+    fn attempt<F>(&mut self, batch: BatchId, attempt: impl FnOnce(String) -> F)
+    where
+        F: Future<Output = Step<E::Encoding>> + Send + 'static,
+    {
         let Some(object) = self.objects.get_mut(&batch) else { return };
-        let Some(body) = object.body.clone() else { return };
         object.attempts += 1;
         object.started = Instant::now();
-        let (store, key, timeout) = (self.store.clone(), object.key.clone(), self.timeout);
-        let attempt = tokio::spawn(async move { tokio::time::timeout(timeout, store.put(&key, body)).await });
+        let attempt = tokio::spawn(attempt(object.key.clone()));
         object.task = attempt.abort_handle();
         self.running.push(Box::pin(async move {
-            let (outcome, error) = match attempt.await {
-                Ok(Ok(Ok(()))) => (Outcome::Written, None),
-                Ok(Ok(Err(error))) => (error.outcome(), Some(error_chain(&error))),
-                Ok(Err(_elapsed)) => (Outcome::Unknown, Some(format!("no answer within {timeout:?}"))),
-                Err(error) => (Outcome::Unknown, Some(ended_early(&error))),
-            };
-            Step::Put(batch, outcome, error)
+            attempt.await.unwrap_or_else(|error| {
+                Step::Put(batch, Put { outcome: Outcome::Unknown, error: Some(ended_early(&error)), bytes: 0 })
+            })
         }));
     }
 
@@ -157,13 +190,16 @@ impl<T: Store, E: Encode> Writer<T, E> {
         loop {
             match self.running.next().await {
                 None => std::future::pending().await,
-                Some(Step::Put(batch, outcome, error)) => {
-                    self.note_attempt(batch, outcome, error, now());
+                Some(Step::Put(batch, put)) => {
+                    let outcome = put.outcome;
+                    self.note_attempt(batch, put, now());
                     return (batch, outcome);
                 }
-                Some(Step::Encoded(batch, Ok(body))) => self.encoded(batch, body),
-                Some(Step::Encoded(batch, Err(error))) => {
-                    let Some(object) = self.objects.remove(&batch) else { continue };
+                Some(Step::Encoded(batch, begun)) => self.encoded(batch, begun),
+                Some(Step::Broken(batch, error)) => {
+                    // A batch whose fate is open, because an attempt before this had no answer, will be tried again: the object stays until it
+                    // is discarded.
+                    let Some(object) = self.objects.get(&batch) else { continue };
                     tracing::error!(
                         key = object.key,
                         error,
@@ -176,10 +212,14 @@ impl<T: Store, E: Encode> Writer<T, E> {
         }
     }
 
-    fn encoded(&mut self, batch: BatchId, body: Bytes) {
+    fn encoded(&mut self, batch: BatchId, begun: Begun<E::Encoding>) {
         // A batch that was discarded while it was encoded is gone from the map.
         let Some(object) = self.objects.get_mut(&batch) else { return };
-        self.metrics.encode_seconds.record(object.started.elapsed().as_secs_f64());
+        let body = match begun.part {
+            Part::More(_) => return self.stream(batch, begun),
+            Part::Last(body) => body,
+        };
+        self.metrics.encode_seconds.record(begun.took.as_secs_f64());
         if body.len() as u64 <= object.source_bytes {
             object.source = None;
         }
@@ -187,9 +227,9 @@ impl<T: Store, E: Encode> Writer<T, E> {
         self.put(batch);
     }
 
-    fn note_attempt(&mut self, batch: BatchId, outcome: Outcome, error: Option<String>, now: Timestamp) {
+    fn note_attempt(&mut self, batch: BatchId, put: Put, now: Timestamp) {
         let Some(object) = self.objects.get_mut(&batch) else { return };
-        let bytes = object.body.as_ref().map_or(0, |body| body.len() as u64);
+        let Put { outcome, error, bytes } = put;
         let upload = object.started.elapsed();
         self.metrics.upload_seconds.record(upload.as_secs_f64());
         count(counters(&self.metrics, outcome), object.rows, bytes);
@@ -197,7 +237,7 @@ impl<T: Store, E: Encode> Writer<T, E> {
         if outcome == Outcome::Written {
             let flush = now.since(object.opened_at);
             self.metrics.flush_seconds.record(flush.as_secs_f64());
-            self.health.set(Part::Store, Ok(()));
+            self.health.set(HealthPart::Store, Ok(()));
             tracing::info!(
                 key,
                 rows,
@@ -211,7 +251,7 @@ impl<T: Store, E: Encode> Writer<T, E> {
         } else {
             let error = error.unwrap_or_default();
             tracing::warn!(key, rows, bytes, attempts, ?outcome, error, "file not written");
-            self.health.set(Part::Store, Err(error));
+            self.health.set(HealthPart::Store, Err(error));
             if source.is_some() {
                 *body = None;
             }

@@ -1,8 +1,8 @@
 //! From rows to the bytes of a Parquet file, and to the key it goes under.
 //!
 //! ```text
-//! &[BatchRow] ─chunk─▶ Columns (proto) ─▶ RecordBatch ─────▶ ArrowWriter ─▶ Bytes
-//!                                             └─▶ sort ──────┘
+//! Batch ─chunk─▶ Columns (proto) ─▶ RecordBatch ─────▶ ArrowWriter ─▶ Cutter ─▶ Part
+//!                                      └─▶ sort ──────┘
 //! ```
 //!
 //! **Architecture Invariant:** the same rows give the same bytes. A write whose outcome is unknown is repeated under the same
@@ -10,13 +10,14 @@
 //! random number and no map with an order of its own in here.
 
 mod compression;
+mod file;
 mod properties;
 mod sort;
 mod table;
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use bytes::Bytes;
@@ -24,17 +25,17 @@ use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterPropertiesBuilder;
 use warehouse_sink_core::{BatchRow, Destination, ObjectName};
-use warehouse_sink_proto::{
-    ColumnOptions, Columns, DeadLetterColumns, EventSchema, Partition, PushError, dead_letter_schema,
-};
+use warehouse_sink_proto::{ColumnOptions, Partition, PushError, dead_letter_schema};
 
+use self::file::Chunks;
+use self::sort::Order;
+use crate::parts::{Cutter, Part};
 use crate::payload::Payload;
-use crate::rows::Encode;
+use crate::rows::{Batch, Encode, Encoding};
 use crate::schema::StreamSchema;
 
-use self::sort::Order;
-
 pub use compression::{Compression, CompressionError};
+pub use file::FileEncoding;
 pub use sort::SortError;
 
 /// How many rows are made into columns at a time, and how many bytes of messages at most. It bounds what a batch takes in
@@ -49,6 +50,10 @@ pub struct EncodeConfig {
     pub compression: Compression,
     /// The most rows in a row group. A reader takes a row group at a time, and skips it as a whole.
     pub row_group_rows: NonZeroUsize,
+    /// The most bytes in a row group, encoded: what is held of a file before some of it can be sent.
+    pub row_group_bytes: NonZeroUsize,
+    /// The size of the parts in which a file is sent.
+    pub part_bytes: usize,
     /// Whether app_id, year, month, day and hour are in the file too, and not in its path alone.
     pub partition_columns_in_file: bool,
     /// The columns of event files that get a bloom filter.
@@ -161,47 +166,28 @@ impl Encoder {
         }
     }
 
-    fn events(&self, events: &EventSchema, rows: &[BatchRow<Payload>]) -> Result<RecordBatch, EncodeError> {
-        let mut columns = Columns::new(events, self.columns, rows.len());
-        for BatchRow { message, payload, .. } in rows {
-            let stream_sequence = message.stream_sequence;
-            let Payload::Event(body) = payload else { return Err(EncodeError::Misplaced { stream_sequence }) };
-            let pushed = columns.push(body, stream_sequence, message.published_at);
-            pushed.map_err(|source| EncodeError::Row { stream_sequence, source })?;
-        }
-        Ok(columns.finish()?)
-    }
-
-    /// The first of the rows as columns, and how many they are.
-    fn batch(
+    /// All of a file at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Encode::begin`].
+    pub fn encode(
         &self,
         destination: &Destination<Partition>,
         rows: &[BatchRow<Payload>],
-    ) -> Result<(RecordBatch, usize), EncodeError> {
-        let batch = match (destination, &self.schema) {
-            (Destination::Partition(_), StreamSchema::Events(events)) => self.events(events, rows)?,
-            (Destination::Partition(partition), StreamSchema::Tables(_)) => match self.schema.route(partition) {
-                Some(route) => return table::batch(&route.table, rows),
-                None => return Err(EncodeError::NoTable),
-            },
-            (Destination::DeadLetter, _) => dead_letters(rows)?,
-        };
-        Ok((batch, rows.len()))
-    }
-
-    /// All rows as columns, a chunk at a time.
-    fn batches<'r>(
-        &'r self,
-        destination: &'r Destination<Partition>,
-        rows: &'r [BatchRow<Payload>],
-    ) -> impl Iterator<Item = Result<RecordBatch, EncodeError>> + use<'r> {
-        let mut rest = rows;
-        std::iter::from_fn(move || {
-            let chunk = rest.get(..chunk_len(rest))?;
-            let batch = self.batch(destination, chunk);
-            rest = batch.as_ref().map_or(&[], |(_, taken)| &rest[*taken..]);
-            Some(batch.map(|(batch, _)| batch))
-        })
+    ) -> Result<Bytes, EncodeError> {
+        let mut encoding = self.begin(Arc::new(Batch { destination: destination.clone(), rows: rows.to_vec() }))?;
+        let mut file = Vec::new();
+        loop {
+            match encoding.next()? {
+                Part::More(part) => file.extend_from_slice(&part),
+                Part::Last(part) if file.is_empty() => return Ok(part),
+                Part::Last(part) => {
+                    file.extend_from_slice(&part);
+                    return Ok(file.into());
+                }
+            }
+        }
     }
 }
 
@@ -209,12 +195,14 @@ impl Encode for Encoder {
     type Partition = Partition;
     type Payload = Payload;
     type Error = EncodeError;
+    type Encoding = FileEncoding;
 
     fn key(&self, destination: &Destination<Partition>, name: &ObjectName) -> String {
         self.path(destination, name.as_str())
     }
 
-    fn encode(&self, destination: &Destination<Partition>, rows: &[BatchRow<Payload>]) -> Result<Bytes, EncodeError> {
+    fn begin(&self, batch: Arc<Batch<Partition, Payload>>) -> Result<FileEncoding, EncodeError> {
+        let Batch { destination, rows } = &*batch;
         if rows.is_empty() {
             return Err(EncodeError::Empty);
         }
@@ -222,41 +210,17 @@ impl Encode for Encoder {
         let properties = properties::for_rows(self.properties(destination).clone(), &self.config, rows.len());
         let order = self.order(destination);
         let properties = properties::sorted(properties, order).set_key_value_metadata(Some(metadata)).build();
-        let mut writer = ArrowWriter::try_new(Vec::new(), self.schema(destination), Some(properties))?;
-        let mut batches = self.batches(destination, rows);
-        match order {
-            None => batches.try_for_each(|batch| Ok::<_, EncodeError>(writer.write(&batch?)?))?,
+        let parts = Cutter::new(self.config.part_bytes);
+        let writer = ArrowWriter::try_new(parts, self.schema(destination), Some(properties))?;
+        let chunks = Chunks { schema: self.schema.clone(), columns: self.columns, batch: batch.clone(), at: 0 };
+        Ok(match order {
+            None => FileEncoding::new(Box::new(chunks), writer),
             Some(order) => {
-                let batches: Vec<_> = batches.collect::<Result<_, _>>()?;
-                order.sort(&batches)?.try_for_each(|batch| Ok::<_, EncodeError>(writer.write(&batch?)?))?;
+                let sorted = order.sort(chunks.collect::<Result<_, _>>()?)?;
+                FileEncoding::new(Box::new(sorted.map(|batch| Ok(batch?))), writer)
             }
-        }
-        let mut file = writer.into_inner()?;
-        // The file is kept until it is stored; what the vector grew beyond it would be kept too.
-        file.shrink_to_fit();
-        Ok(Bytes::from(file))
+        })
     }
-}
-
-/// How many of the rows go into the next chunk: at least one.
-fn chunk_len(rows: &[BatchRow<Payload>]) -> usize {
-    let mut bytes = 0;
-    let fits = |row: &&BatchRow<Payload>| {
-        bytes += row.payload.body_len();
-        bytes <= CHUNK_BYTES
-    };
-    rows.iter().take(CHUNK_ROWS).take_while(fits).count().max(1)
-}
-
-fn dead_letters(rows: &[BatchRow<Payload>]) -> Result<RecordBatch, EncodeError> {
-    let mut columns = DeadLetterColumns::new(rows.len());
-    for BatchRow { message, payload, index } in rows {
-        let stream_sequence = message.stream_sequence;
-        let Payload::DeadLetter(letter) = payload else { return Err(EncodeError::Misplaced { stream_sequence }) };
-        let pushed = columns.push(letter, stream_sequence, message.published_at, *index);
-        pushed.map_err(|source| EncodeError::Row { stream_sequence, source })?;
-    }
-    Ok(columns.finish()?)
 }
 
 #[cfg(test)]

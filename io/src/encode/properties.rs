@@ -53,6 +53,7 @@ pub(super) fn common(config: &EncodeConfig) -> WriterPropertiesBuilder {
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_compression(config.compression.into())
         .set_max_row_group_row_count(Some(config.row_group_rows.get()))
+        .set_max_row_group_bytes(Some(config.row_group_bytes.get()))
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::Page)
 }

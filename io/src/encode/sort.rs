@@ -119,21 +119,19 @@ impl Order {
     }
 
     /// The rows of all batches in their order, a chunk at a time. With what it returns, all of them are held at once.
-    pub fn sort<'b>(
+    pub fn sort(
         &self,
-        batches: &'b [RecordBatch],
-    ) -> Result<impl Iterator<Item = Result<RecordBatch, ArrowError>> + use<'b>, ArrowError> {
-        let rows = self.ranks(batches)?;
-        let places: Vec<(usize, usize)> = batches
-            .iter()
-            .enumerate()
-            .flat_map(|(number, batch)| (0..batch.num_rows()).map(move |row| (number, row)))
-            .collect();
-        let (chunk, all): (usize, Vec<&RecordBatch>) = (chunk_rows(batches, rows.len()), batches.iter().collect());
+        batches: Vec<RecordBatch>,
+    ) -> Result<impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send + use<>, ArrowError> {
+        let rows = self.ranks(&batches)?;
+        let numbered = batches.iter().enumerate();
+        let places = numbered.flat_map(|(number, batch)| (0..batch.num_rows()).map(move |row| (number, row)));
+        let places: Vec<(usize, usize)> = places.collect();
+        let chunk = chunk_rows(&batches, rows.len());
         Ok((0..rows.len()).step_by(chunk).map(move |from| {
             let to = (from + chunk).min(rows.len());
             let of_chunk: Vec<_> = rows.values()[from..to].iter().map(|row| places[*row as usize]).collect();
-            interleave_record_batch(&all, &of_chunk)
+            interleave_record_batch(&batches.iter().collect::<Vec<_>>(), &of_chunk)
         }))
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::AsArray;
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression as Codec, Encoding};
@@ -12,9 +12,11 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::serialized_reader::ReadOptionsBuilder;
 use warehouse_sink_core::MessageId;
 use warehouse_sink_proto::generate::{Generator, GeneratorOptions};
-use warehouse_sink_proto::{DeadLetter, Decoder, EventSchema, schema};
+use warehouse_sink_proto::{Columns, DeadLetter, Decoder, EventSchema, schema};
 
 use super::*;
+use crate::parts::PART_BYTES;
+use crate::rows::Encoding as _;
 
 const PUBLISHED_AT: i64 = 1_735_689_600_123_456_789;
 
@@ -26,6 +28,8 @@ fn encoder(change: impl FnOnce(&mut EncodeConfig)) -> Encoder {
     let mut config = EncodeConfig {
         compression: Compression::Snappy,
         row_group_rows: NonZeroUsize::new(100_000).unwrap(),
+        row_group_bytes: NonZeroUsize::new(1 << 24).unwrap(),
+        part_bytes: PART_BYTES,
         partition_columns_in_file: false,
         bloom_filter_columns: Vec::new(),
         sort_by: Vec::new(),
@@ -230,13 +234,57 @@ fn the_same_rows_give_the_same_bytes() {
     assert_eq!(encode(), encode());
 }
 
+/// Every size of part makes the same file, and parts come while rows are left.
+#[test]
+fn the_parts_of_a_file_are_the_file() {
+    let (destination, rows) = events(20_000);
+    let encoder = |part_bytes| {
+        encoder(|config| {
+            config.part_bytes = part_bytes;
+            config.row_group_bytes = NonZeroUsize::new(200_000).unwrap();
+        })
+    };
+    let whole = encoder(usize::MAX).encode(&destination, &rows).unwrap();
+    assert!(metadata(&whole).num_row_groups() > 4, "row groups are cut by their bytes");
+    for part_bytes in [1000, 100_000, whole.len() - 1, whole.len(), whole.len() + 1] {
+        let batch = Arc::new(Batch { destination: destination.clone(), rows: rows.clone() });
+        let mut encoding = encoder(part_bytes).begin(batch).unwrap();
+        let mut parts = Vec::new();
+        let last = loop {
+            match encoding.next().unwrap() {
+                Part::More(part) => parts.push(part),
+                Part::Last(part) => break part,
+            }
+        };
+        assert!(parts.iter().all(|part| part.len() == part_bytes));
+        assert_eq!((parts.len(), last.len()), ((whole.len() - 1) / part_bytes, (whole.len() - 1) % part_bytes + 1));
+        parts.push(last);
+        assert!(parts.concat() == whole);
+    }
+}
+
+/// What is held of a file is a row group, not the file.
+#[test]
+fn a_part_comes_before_all_rows_are_encoded() {
+    let (destination, mut rows) = events(20_000);
+    let end = rows.len() - 1;
+    rows[end].payload = Payload::Event(b"\xff".to_vec().into());
+    let encoder = encoder(|config| {
+        config.part_bytes = 50_000;
+        config.row_group_bytes = NonZeroUsize::new(100_000).unwrap();
+    });
+    let mut encoding = encoder.begin(Arc::new(Batch { destination, rows })).unwrap();
+    let parts = std::iter::from_fn(|| Some(encoding.next())).take_while(Result::is_ok).count();
+    assert!(parts > 10, "{parts} parts came before the last row, which can't be encoded");
+}
+
 #[test]
 fn a_large_message_is_a_chunk_of_its_own() {
     let large = |sequence| batch_row(sequence, Payload::Event(vec![0; CHUNK_BYTES + 1].into()));
     let small = |sequence| batch_row(sequence, Payload::Event(vec![0; 10].into()));
-    assert_eq!(chunk_len(&[large(1), small(2)]), 1);
-    assert_eq!(chunk_len(&[small(1), small(2), large(3)]), 2);
-    assert_eq!(chunk_len(&(0..CHUNK_ROWS as u64 + 5).map(small).collect::<Vec<_>>()), CHUNK_ROWS);
+    assert_eq!(file::chunk_len(&[large(1), small(2)]), 1);
+    assert_eq!(file::chunk_len(&[small(1), small(2), large(3)]), 2);
+    assert_eq!(file::chunk_len(&(0..CHUNK_ROWS as u64 + 5).map(small).collect::<Vec<_>>()), CHUNK_ROWS);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Where objects go: one small trait, and what a failed write says about the object.
 //!
 //! ```text
-//! driver ──put(key, body)──▶ Store ──▶ Ok: durably stored
-//!                                 └──▶ StoreError ─ effect ─▶ NotApplied(Temporary | Permanent)
-//!                                                        └──▶ Unknown
+//! driver ──put(key, body)────────▶ Store ──▶ Ok: durably stored
+//!        ──put_parts(key, parts)─▶   └─────▶ StoreError ─ effect ─▶ NotApplied(Temporary | Permanent)
+//!                                                              └──▶ Unknown
 //! ```
 //!
 //! **Architecture Invariant:** a store makes one attempt for each call and never retries by itself. When to try again, and
@@ -15,6 +15,8 @@ use std::future::Future;
 
 use bytes::Bytes;
 use warehouse_sink_core::{Failure, Outcome};
+
+use crate::parts::Parts;
 
 #[cfg(not(madsim))]
 #[allow(clippy::disallowed_methods, reason = "is not in the simulation")]
@@ -38,6 +40,15 @@ pub trait Store: Clone + Send + Sync + 'static {
     ///
     /// [`StoreError`], whose [`effect`](StoreError::effect) tells whether the object may be there all the same.
     fn put(&self, key: &str, body: Bytes) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The same for an object whose parts are still being made. Readers see nothing of it before all of them are there: it is completed only
+    /// after [`Parts::next`] has given none. Where that says [`Unfinished`](crate::parts::Unfinished), what was sent is taken back, and the
+    /// object was not written.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Store::put). Only the request that completes the object can have an unknown effect.
+    fn put_parts(&self, key: &str, parts: Parts) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// What a failed attempt did to the object.

@@ -3,9 +3,9 @@
 //! ```text
 //! ObjectReader::list, read       for who looks and leaves everything as it is; walk: lists a local folder
 //!
-//! ObjectStore::put ──▶ local: prepare ─▶ upload, or renamed (a task that cleans up) ─▶ local: finish
-//!                                             │
-//!                          transport: records ┘ what became of the closing request
+//! ObjectStore::put, put_parts ──▶ local: prepare ─▶ upload, or renamed (a task that cleans up) ─▶ local: finish
+//!                                                       │
+//!                                    transport: records ┘ what became of the closing request
 //!                          classify: error ──▶ Effect
 //! ```
 //!
@@ -46,8 +46,9 @@ use self::classify::Step;
 use self::local::Local;
 use self::services::{Service, Upload};
 use self::transport::{Record, Recorder};
-use self::upload::{Ended, GiveUp};
+use self::upload::{Body, Ended, GiveUp};
 use super::{Effect, Store, StoreError};
+use crate::parts::Parts;
 
 /// The option of S3 for which OpenDAL needs its process-wide HTTP client.
 const ASSUMED_ROLE: &str = "role_arn";
@@ -190,7 +191,7 @@ impl ObjectStore {
         operator.clone().with_context(context)
     }
 
-    async fn upload(&self, key: &str, body: Bytes, give_up: GiveUp) -> Result<(), StoreError> {
+    async fn upload(&self, key: &str, body: Body, give_up: GiveUp) -> Result<(), StoreError> {
         let record = Record::new();
         let operator = self.recorded(&record);
         let ended = match self.0.service.upload {
@@ -199,6 +200,9 @@ impl ObjectStore {
         };
         ended.map_err(|ended| match ended {
             Ended::Failed(step, error) => self.error(step, &record, error),
+            Ended::Unfinished(unfinished) => {
+                StoreError::new(Effect::NotApplied(Failure::Permanent), unfinished.to_string())
+            }
             Ended::GivenUp => StoreError::new(Effect::Unknown, "the write was given up"),
         })
     }
@@ -207,7 +211,7 @@ impl ObjectStore {
         &self,
         local: &Local,
         key: &str,
-        body: Bytes,
+        body: Body,
         give_up: GiveUp,
     ) -> Result<(), StoreError> {
         local.prepare(key).map_err(|error| {
@@ -242,8 +246,8 @@ impl fmt::Debug for ObjectStore {
     }
 }
 
-impl Store for ObjectStore {
-    async fn put(&self, key: &str, body: Bytes) -> Result<(), StoreError> {
+impl ObjectStore {
+    async fn attempt(&self, key: &str, body: Body) -> Result<(), StoreError> {
         check(key)?;
         let (waiting, give_up) = upload::tie(&self.0.closing);
         let (store, key) = (self.clone(), key.to_owned());
@@ -259,6 +263,16 @@ impl Store for ObjectStore {
         result.unwrap_or_else(|error: JoinError| {
             Err(StoreError::new(Effect::Unknown, "the attempt broke off").with_source(error))
         })
+    }
+}
+
+impl Store for ObjectStore {
+    async fn put(&self, key: &str, body: Bytes) -> Result<(), StoreError> {
+        self.attempt(key, Body::Whole(body)).await
+    }
+
+    async fn put_parts(&self, key: &str, parts: Parts) -> Result<(), StoreError> {
+        self.attempt(key, Body::Parts(parts)).await
     }
 }
 

@@ -23,6 +23,10 @@ pub fn draw(settings: &Settings) -> Plan {
     for nth in 1..=CROSSINGS {
         plan.extend(crossing(rng, &settings.faults).map(|crossing| Planned::Crossing { nth, crossing }));
     }
+    for nth in 1..=PUTS {
+        let breaks = rng.u32(..100) < u32::from(settings.store.breaks);
+        plan.extend(breaks.then_some(Planned::Break { nth }));
+    }
     plan
 }
 
@@ -88,12 +92,14 @@ fn call(rng: &mut Rng) -> Call {
         Call::Flush,
         Call::Put,
         Call::PutAnswer,
+        Call::Part,
+        Call::Complete,
     ];
     calls[rng.usize(..calls.len())]
 }
 
 fn fate(rng: &mut Rng, settings: &StoreSettings) -> Option<Fate> {
-    let StoreSettings { refused, denied, slow, lost_before, lost_after, late, torn, silent } = *settings;
+    let StoreSettings { refused, denied, slow, lost_before, lost_after, late, torn, silent, .. } = *settings;
     let not_now = [Fate::Refused, Fate::Throttled, Fate::OutOfSpace][rng.usize(..3)];
     let never_answered = if rng.bool() { Fate::SilentApplied } else { Fate::SilentLost };
     let fates = [

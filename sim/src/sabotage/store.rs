@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use warehouse_sink_core::Failure;
+use warehouse_sink_io::parts::{Part, Parts};
 use warehouse_sink_io::store::{Effect, Store, StoreError};
 
 use super::Sabotage;
@@ -45,7 +46,56 @@ impl<S: Store> Store for SabotagedStore<S> {
             Sabotage::AnotherKey => return self.inner.put(&format!("{key}-{put}"), body).await,
             _ => {}
         }
-        let result = self.inner.put(key, body).await;
+        self.lie(self.inner.put(key, body).await)
+    }
+
+    async fn put_parts(&self, key: &str, parts: Parts) -> Result<(), StoreError> {
+        let put = self.puts.fetch_add(1, Ordering::Relaxed);
+        match self.sabotage {
+            Sabotage::AckWhenWriteStarts | Sabotage::AckBeforeCompletion => self.ack_the_last_part(key, parts).await,
+            Sabotage::CompleteBroken | Sabotage::LosePart => self.put_some(key, parts).await,
+            Sabotage::AnotherKey => self.inner.put_parts(&format!("{key}-{put}"), parts).await,
+            _ => self.lie(self.inner.put_parts(key, parts).await),
+        }
+    }
+}
+
+impl<S: Store> SabotagedStore<S> {
+    /// Says that the object is there once its last part is sent.
+    async fn ack_the_last_part(&self, key: &str, mut parts: Parts) -> Result<(), StoreError> {
+        let (feed, copies, _) = Parts::new();
+        let (inner, key) = (self.inner.clone(), key.to_owned());
+        tokio::spawn(async move { inner.put_parts(&key, copies).await });
+        let mut before = None;
+        while let Some(part) = parts.next().await.map_err(|_| unfinished())? {
+            if let Some(before) = before.replace(part) {
+                feed.send(Part::More(before)).await;
+            }
+        }
+        feed.send(Part::Last(before.unwrap_or_default())).await;
+        Ok(())
+    }
+
+    /// Completes an object that lacks a part: the last, or all that a broken encoder did not come to.
+    async fn put_some(&self, key: &str, mut parts: Parts) -> Result<(), StoreError> {
+        let mut some = Vec::new();
+        let broke = loop {
+            match parts.next().await {
+                Ok(Some(part)) => some.push(part),
+                Ok(None) => break false,
+                Err(_) => break true,
+            }
+        };
+        if broke && self.sabotage != Sabotage::CompleteBroken {
+            return Err(unfinished());
+        }
+        if !broke && self.sabotage == Sabotage::LosePart {
+            some.pop();
+        }
+        self.inner.put(key, some.concat().into()).await
+    }
+
+    fn lie(&self, result: Result<(), StoreError>) -> Result<(), StoreError> {
         let effect = result.as_ref().err().map(StoreError::effect);
         match (self.sabotage, effect) {
             (Sabotage::AckUnknown, Some(Effect::Unknown)) => Ok(()),
@@ -57,4 +107,8 @@ impl<S: Store> Store for SabotagedStore<S> {
             _ => result,
         }
     }
+}
+
+fn unfinished() -> StoreError {
+    StoreError::new(Effect::NotApplied(Failure::Permanent), "unfinished")
 }

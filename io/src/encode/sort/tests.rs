@@ -17,8 +17,8 @@ use warehouse_sink_proto::{Table, TableDecoder, TableOptions};
 
 use super::*;
 use crate::encode::{Compression, EncodeConfig, Encoder};
+use crate::parts::PART_BYTES;
 use crate::payload::Payload;
-use crate::rows::Encode;
 use crate::schema::Route;
 
 /// The sorted columns stand behind one that has several of Parquet's.
@@ -101,6 +101,8 @@ fn encode(table: &Table, documents: &[Document], sort_by: &[String], row_group_r
     let config = EncodeConfig {
         compression: Compression::Snappy,
         row_group_rows: NonZeroUsize::new(row_group_rows).unwrap(),
+        row_group_bytes: NonZeroUsize::new(1 << 24).unwrap(),
+        part_bytes: PART_BYTES,
         partition_columns_in_file: false,
         bloom_filter_columns: Vec::new(),
         sort_by: sort_by.to_vec(),

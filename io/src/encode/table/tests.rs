@@ -14,7 +14,7 @@ use warehouse_sink_proto::{Partition, PartitionTime, TableDecoder, TableOptions}
 
 use super::*;
 use crate::encode::{Compression, Encoder};
-use crate::rows::Encode;
+use crate::parts::PART_BYTES;
 use crate::schema::{Route, StreamSchema};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/tests/protos");
@@ -32,6 +32,8 @@ fn encode(table: &Table, bodies: &[&[u8]]) -> (String, Bytes) {
     let config = EncodeConfig {
         compression: Compression::Snappy,
         row_group_rows: NonZeroUsize::new(100_000).unwrap(),
+        row_group_bytes: NonZeroUsize::new(1 << 24).unwrap(),
+        part_bytes: PART_BYTES,
         partition_columns_in_file: false,
         bloom_filter_columns: Vec::new(),
         sort_by: Vec::new(),

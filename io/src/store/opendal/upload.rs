@@ -7,15 +7,12 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use opendal::{Operator, Writer};
+use opendal::{Buffer, Operator, Writer};
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 use super::classify::Step;
-
-/// Where objects are uploaded in parts, those above this many bytes are, one part after the other. S3 takes parts from 5 MiB up and
-/// at most 10,000 of them; this one allows 78 GiB, and keeps the loss small when a part has to be sent again.
-pub(super) const PART_BYTES: usize = 8 * 1024 * 1024;
+use crate::parts::{Parts, Unfinished};
 
 /// How long a given-up attempt may take to learn the id of the multipart upload that it has just asked for; without the
 /// id the upload cannot be aborted.
@@ -31,6 +28,40 @@ pub(super) enum Ended {
     Failed(Step, opendal::Error),
     /// Nobody waits for the attempt any more.
     GivenUp,
+    /// The object has no end.
+    Unfinished(Unfinished),
+}
+
+/// An object that is to be written.
+#[derive(Debug)]
+pub(super) enum Body {
+    Whole(Bytes),
+    /// Still in the making.
+    Parts(Parts),
+}
+
+impl Body {
+    /// What is to be sent next, of a whole object at most so many bytes.
+    async fn next(&mut self, most: usize, give_up: &mut GiveUp) -> Result<Option<Bytes>, Ended> {
+        match self {
+            Body::Whole(body) if body.is_empty() => Ok(None),
+            Body::Whole(body) => Ok(Some(body.split_to(body.len().min(most)))),
+            Body::Parts(parts) => tokio::select! {
+                biased;
+                part = parts.next() => part.map_err(Ended::Unfinished),
+                () = give_up.told() => Err(Ended::GivenUp),
+            },
+        }
+    }
+
+    /// All of it, for one request: that has a length, which is known only with the last part.
+    pub(super) async fn all(&mut self, give_up: &mut GiveUp) -> Result<Buffer, Ended> {
+        let mut parts = Vec::new();
+        while let Some(part) = self.next(usize::MAX, give_up).await? {
+            parts.push(part);
+        }
+        Ok(Buffer::from(parts))
+    }
 }
 
 /// Held by whoever waits for an attempt; dropping it gives the attempt up.
@@ -68,26 +99,34 @@ pub(super) async fn close(closing: &watch::Sender<bool>) -> bool {
 pub(super) async fn run(
     operator: &Operator,
     key: &str,
-    body: Bytes,
+    mut body: Body,
     part_bytes: Option<usize>,
     mut give_up: GiveUp,
 ) -> Result<(), Ended> {
-    let writer = match part_bytes {
-        Some(bytes) => operator.writer_with(key).chunk(bytes).await,
-        None => operator.writer(key).await,
-    };
-    let mut writer = writer.map_err(|error| Ended::Failed(Step::Write, error))?;
-    let result = write(&mut writer, body, part_bytes.unwrap_or(usize::MAX), &mut give_up).await;
+    let mut writer = operator.writer(key).await.map_err(|error| Ended::Failed(Step::Write, error))?;
+    let result = write(&mut writer, &mut body, part_bytes, &mut give_up).await;
     if result.is_err() {
         abort(&mut writer).await;
     }
     result
 }
 
-async fn write(writer: &mut Writer, mut body: Bytes, part_bytes: usize, give_up: &mut GiveUp) -> Result<(), Ended> {
-    while !body.is_empty() {
-        let part = body.split_to(body.len().min(part_bytes));
-        step(Step::Write, writer.write(part), give_up, GIVE_UP_GRACE).await?;
+async fn write(
+    writer: &mut Writer,
+    body: &mut Body,
+    part_bytes: Option<usize>,
+    give_up: &mut GiveUp,
+) -> Result<(), Ended> {
+    match part_bytes {
+        Some(most) => {
+            while let Some(part) = body.next(most, give_up).await? {
+                step(Step::Write, writer.write(part), give_up, GIVE_UP_GRACE).await?;
+            }
+        }
+        None => {
+            let all = body.all(give_up).await?;
+            step(Step::Write, writer.write(all), give_up, GIVE_UP_GRACE).await?;
+        }
     }
     // The closing request is dropped at once: what it needed to clean up is known by now.
     step(Step::Close, async { writer.close().await.map(drop) }, give_up, Duration::ZERO).await

@@ -15,7 +15,7 @@ use serde::de::value::Error as ValueError;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 
 use super::OpenError;
-use super::upload::PART_BYTES;
+use crate::parts::PART_BYTES;
 
 #[cfg(feature = "gcs")]
 mod gcs;

@@ -10,6 +10,7 @@ use warehouse_sink_core::Failure::{Permanent, Temporary};
 use super::super::local::Local;
 use super::super::{ObjectReader, ObjectStore, services};
 use super::{eventually, options};
+use crate::parts::{Part, Parts};
 use crate::store::{Effect, Store};
 
 fn open(root: &Path) -> ObjectStore {
@@ -50,6 +51,38 @@ async fn a_file_is_there_whole_and_alone() {
     drop(store);
     let mut names = root.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name());
     assert_eq!((names.next(), names.next()), (Some("events".into()), None));
+}
+
+/// Nobody sees a part of it under its name, and one without an end leaves nothing.
+#[tokio::test]
+async fn a_file_that_comes_in_parts_is_there_when_it_is_whole() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("a/key");
+    for ends in [false, true] {
+        let store = open(root.path());
+        let (feed, parts, progress) = Parts::new();
+        let put = tokio::spawn({
+            let store = store.clone();
+            async move { store.put_parts("a/key", parts).await }
+        });
+        for _ in 0..4 {
+            assert!(feed.send(Part::More(Bytes::from_static(b"part"))).await);
+        }
+        eventually("all parts", || progress.bytes() == 16).await;
+        assert!(!path.exists());
+        if ends {
+            assert!(feed.send(Part::Last(Bytes::from_static(b"end"))).await);
+        }
+        drop(feed);
+        let result = put.await.unwrap();
+        match ends {
+            true => assert_eq!(result.map(|()| std::fs::read(&path).unwrap()).unwrap(), b"partpartpartpartend"),
+            false => {
+                assert_eq!(result.unwrap_err().effect(), Effect::NotApplied(Permanent));
+                assert!(files(root.path()).is_empty(), "{:?}", files(root.path()));
+            }
+        }
+    }
 }
 
 /// An app id may have white space at either end, and Hive leaves it as it is.

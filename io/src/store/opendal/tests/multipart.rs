@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use warehouse_sink_core::Failure::Temporary;
 
-use super::super::upload::PART_BYTES;
 use super::server::{Reply, Request, Server, answer, refusal};
 use super::{eventually, s3};
-use crate::store::{Effect, Store};
+use crate::parts::{Feed, PART_BYTES, Part, Parts};
+use crate::store::{Effect, Store, StoreError};
 
 const CREATED: &str = "<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>";
 const COMPLETED: &str = "<CompleteMultipartUploadResult><ETag>\"etag\"</ETag></CompleteMultipartUploadResult>";
@@ -133,4 +133,60 @@ async fn closing_the_store_aborts_what_is_under_way() {
     assert!(server.requests().last().is_some_and(aborts), "{:?}", server.lines());
     assert_eq!(put.await.unwrap().unwrap_err().effect(), Effect::Unknown);
     assert!(!server.requests().iter().any(completes));
+}
+
+/// Puts an object in parts; where they go.
+fn put_parts(server: &Server) -> (Feed, tokio::task::JoinHandle<Result<(), StoreError>>) {
+    let (feed, parts, _) = Parts::new();
+    let store = s3(&server.endpoint);
+    (feed, tokio::spawn(async move { store.put_parts("key", parts).await }))
+}
+
+/// What is sent while more is made, and when.
+#[tokio::test]
+async fn parts_are_sent_while_the_next_are_made() {
+    let server = Server::start(good);
+    let (feed, put) = put_parts(&server);
+    let (one, two) = (body().slice(..PART_BYTES), body().slice(PART_BYTES..2 * PART_BYTES));
+    assert!(feed.send(Part::More(one)).await && feed.send(Part::More(two)).await);
+    eventually("the first part", || server.requests().iter().any(|request| part(request, 1))).await;
+    assert!(!put.is_finished() && !server.requests().iter().any(completes));
+    assert!(feed.send(Part::Last(body().slice(2 * PART_BYTES..))).await);
+    put.await.unwrap().unwrap();
+    let requests = server.requests();
+    assert!(requests.len() == 5 && creates(&requests[0]) && completes(&requests[4]), "{:?}", server.lines());
+    let sent: Vec<u8> = requests[1..4].iter().flat_map(|request| request.body.clone()).collect();
+    assert!(sent == body(), "the parts make the object");
+}
+
+#[tokio::test]
+async fn an_object_without_an_end_is_taken_back() {
+    for count in [1, 2, 3] {
+        let server = Server::start(good);
+        let (feed, put) = put_parts(&server);
+        for number in 0..count {
+            let from = number % 2 * PART_BYTES;
+            assert!(feed.send(Part::More(body().slice(from..from + PART_BYTES))).await);
+        }
+        drop(feed);
+        let error = put.await.unwrap().unwrap_err();
+        assert_eq!(error.effect(), Effect::NotApplied(warehouse_sink_core::Failure::Permanent), "{error}");
+        assert!(!server.requests().iter().any(completes), "{:?}", server.lines());
+        // Of one part nothing was sent yet.
+        assert!(count == 1 || server.requests().last().is_some_and(aborts), "{:?}", server.lines());
+        assert!(count > 1 || server.requests().is_empty(), "{:?}", server.lines());
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_waits_for_its_encoder_is_aborted_when_it_is_dropped() {
+    let server = Server::start(good);
+    let (feed, put) = put_parts(&server);
+    for number in 0..2 {
+        assert!(feed.send(Part::More(body().slice(number * PART_BYTES..(number + 1) * PART_BYTES))).await);
+    }
+    eventually("the first part", || server.requests().iter().any(|request| part(request, 1))).await;
+    put.abort();
+    eventually("an abort", || server.requests().iter().any(aborts)).await;
+    assert!(!server.requests().iter().any(completes), "{:?}", server.lines());
 }

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use warehouse_sink_core::Failure::{Permanent, Temporary};
 
 use super::super::ObjectStore;
-use super::super::upload::PART_BYTES;
 use super::options;
 use super::server::{Reply, Server, answer};
+use crate::parts::{PART_BYTES, Part, Parts};
 use crate::store::{Effect, Store};
 
 fn gcs(endpoint: &str) -> ObjectStore {
@@ -71,5 +71,37 @@ async fn no_answer_leaves_it_unknown() {
         let server = Server::start(|_| Reply::Cut);
         let error = open(&server.endpoint).put("key", Bytes::from_static(b"body")).await.unwrap_err();
         assert_eq!(error.effect(), Effect::Unknown, "{error}");
+    }
+}
+
+/// Its length has to be known, so it is sent when all of it is there.
+#[tokio::test]
+async fn an_object_that_comes_in_parts_is_one_request() {
+    for open in [gcs, azblob] {
+        for ends in [true, false] {
+            let server = Server::start(|request| match request.is("PUT", "") {
+                true => answer(201, ""),
+                false => answer(200, &taken(request.body.len())),
+            });
+            let (feed, parts, _) = Parts::new();
+            let store = open(&server.endpoint);
+            let put = tokio::spawn(async move { store.put_parts("key", parts).await });
+            assert!(feed.send(Part::More(Bytes::from(vec![1; PART_BYTES]))).await);
+            assert!(feed.send(Part::More(Bytes::from(vec![2; PART_BYTES]))).await);
+            if ends {
+                assert!(feed.send(Part::Last(Bytes::from_static(&[3]))).await);
+            }
+            drop(feed);
+            let result = put.await.unwrap();
+            assert_eq!(server.requests().len(), usize::from(ends), "{:?}", server.lines());
+            match ends {
+                true => {
+                    result.unwrap();
+                    let body = [vec![1; PART_BYTES], vec![2; PART_BYTES], vec![3]].concat();
+                    assert!(server.requests()[0].body == body);
+                }
+                false => assert_eq!(result.unwrap_err().effect(), Effect::NotApplied(Permanent)),
+            }
+        }
     }
 }
