@@ -191,6 +191,6 @@ fn without_a_prefix_dead_letters_still_have_one() {
 
 #[test]
 fn larger_batches_get_a_larger_buffer() {
-    let settings = parse("[batch]\nmax_events = 80000", &[]).unwrap();
-    assert_eq!(settings.max_buffered_events(), 160_000);
+    let settings = parse("[batch]\nmax_events = 180000", &[]).unwrap();
+    assert_eq!(settings.max_buffered_events(), 360_000);
 }
