@@ -72,11 +72,11 @@ fn dead_letters() -> Vec<BatchRow<Payload>> {
         .collect()
 }
 
-fn metadata(file: &Bytes) -> ParquetMetaData {
+pub(super) fn metadata(file: &Bytes) -> ParquetMetaData {
     SerializedFileReader::new(file.clone()).unwrap().metadata().clone()
 }
 
-fn read(file: &Bytes) -> RecordBatch {
+pub(super) fn read(file: &Bytes) -> RecordBatch {
     let reader = ParquetRecordBatchReaderBuilder::try_new(file.clone()).unwrap().with_batch_size(1 << 20);
     let batches: Vec<RecordBatch> = reader.build().unwrap().collect::<Result<_, _>>().unwrap();
     arrow::compute::concat_batches(&batches[0].schema(), &batches).unwrap()

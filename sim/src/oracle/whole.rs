@@ -3,6 +3,7 @@
 use warehouse_sink_core::{BatchRow, ObjectName, Timestamp};
 
 use super::Oracle;
+use crate::event::StoredRow;
 use crate::history::Happening;
 use crate::settings::STREAM;
 
@@ -14,11 +15,15 @@ impl Oracle for Whole {
 
     fn see(&mut self, _: Timestamp, happening: &Happening) -> Result<bool, String> {
         let Happening::Durable { key, rows, .. } = happening else { return Ok(false) };
-        let rows = rows.iter().map(|row| BatchRow { message: row.message, index: row.index, payload: () });
-        let name = ObjectName::of(STREAM, &rows.collect::<Vec<_>>());
+        let name = name_of(rows);
         let named = key.split_once('/').map(|(_, name)| name);
         if named == Some(name.as_str()) { Ok(true) } else { Err(format!("{key} holds the rows of {name}")) }
     }
+}
+
+fn name_of(rows: &[StoredRow]) -> ObjectName {
+    let rows = rows.iter().map(|row| BatchRow { message: row.message, index: row.index, payload: () });
+    ObjectName::of(STREAM, &rows.collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -31,15 +36,7 @@ mod tests {
     #[test]
     fn an_object_holds_the_rows_of_its_name() {
         let Happening::Durable { rows, put, .. } = durable(&[(1, 2), (2, 2), (3, 2)]) else { unreachable!() };
-        let of = |rows: &[_]| {
-            let rows = rows.iter().map(|row: &crate::event::StoredRow| BatchRow {
-                message: row.message,
-                index: row.index,
-                payload: (),
-            });
-            ObjectName::of(STREAM, &rows.collect::<Vec<_>>())
-        };
-        let key = format!("002/{}", of(&rows));
+        let key = format!("002/{}", name_of(&rows));
         let all = Happening::Durable { key: key.clone(), rows: rows.clone(), put };
         assert_eq!(judged::<Whole>(&[all]), Ok(1));
         let torn = Happening::Durable { key, rows: Arc::from(&rows[..2]), put };

@@ -6,8 +6,7 @@ use std::num::NonZeroUsize;
 use arrow::array::AsArray;
 use arrow::datatypes::{Field, Float64Type, Int32Type, Int64Type};
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::file::metadata::{ParquetMetaData, SortingColumn};
+use parquet::file::metadata::SortingColumn;
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::serialized_reader::ReadOptionsBuilder;
@@ -16,6 +15,7 @@ use warehouse_sink_core::{BatchRow, Destination, MessageId};
 use warehouse_sink_proto::{Table, TableDecoder, TableOptions};
 
 use super::*;
+use crate::encode::tests::{metadata, read};
 use crate::encode::{Compression, EncodeConfig, Encoder};
 use crate::parts::PART_BYTES;
 use crate::payload::Payload;
@@ -120,16 +120,6 @@ fn encode(table: &Table, documents: &[Document], sort_by: &[String], row_group_r
     let partition = TableDecoder::new(table).decode(&documents[0].body(), rows[0].message.published_at).unwrap();
     let encoder = Encoder::new(&StreamSchema::Tables([Route::all(table.clone())].into()), config);
     encoder.encode(&Destination::Partition(partition), &rows).unwrap()
-}
-
-fn metadata(file: &Bytes) -> ParquetMetaData {
-    SerializedFileReader::new(file.clone()).unwrap().metadata().clone()
-}
-
-fn read(file: &Bytes) -> RecordBatch {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file.clone()).unwrap().with_batch_size(1 << 20);
-    let batches: Vec<RecordBatch> = reader.build().unwrap().collect::<Result<_, _>>().unwrap();
-    arrow::compute::concat_batches(&batches[0].schema(), &batches).unwrap()
 }
 
 fn names(names: &[&str]) -> Vec<String> {

@@ -6,13 +6,12 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::file::metadata::ParquetMetaData;
-use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::printer::print_schema;
 use warehouse_sink_core::{Destination, MessageId};
 use warehouse_sink_proto::{Partition, PartitionTime, TableDecoder, TableOptions};
 
 use super::*;
+use crate::encode::tests::metadata;
 use crate::encode::{Compression, Encoder};
 use crate::parts::PART_BYTES;
 use crate::schema::{Route, StreamSchema};
@@ -54,10 +53,6 @@ fn encode(table: &Table, bodies: &[&[u8]]) -> (String, Bytes) {
         .collect();
     let destination = Destination::Partition(partition);
     (encoder.path(&destination, "name"), encoder.encode(&destination, &rows).unwrap())
-}
-
-fn metadata(file: &Bytes) -> ParquetMetaData {
-    SerializedFileReader::new(file.clone()).unwrap().metadata().clone()
 }
 
 /// Written down, so that a change of the mapping is seen, and what it does to those who read the files is thought of.
