@@ -16,7 +16,9 @@ use warehouse_sink_io::parts::PART_BYTES;
 use warehouse_sink_io::payload::Payload;
 use warehouse_sink_io::schema::StreamSchema;
 use warehouse_sink_proto::DeadLetter;
-use warehouse_sink_testkit::{NatsServer, Settings, Sink, StoredMessage, command, envelope, tool, verify, wait_until};
+use warehouse_sink_testkit::{
+    NatsServer, Settings, Sink, StoredMessage, command, envelope, on_a_terminal, verify, wait_until,
+};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -169,15 +171,6 @@ fn stored_ids(root: &Path) -> Vec<String> {
     report.as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
 }
 
-/// What the program shows where standard error is a terminal.
-fn on_a_terminal(arguments: &[&str]) -> String {
-    let mut terminal = Command::new(tool("python"));
-    let spawn = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]))";
-    let output = terminal.args(["-c", spawn, PROGRAM]).args(arguments).stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
 /// Killed in the middle, and begun again: every dead letter is in the stream once.
 #[test]
 fn a_replay_that_is_killed_can_be_run_again() {
@@ -205,7 +198,9 @@ fn a_replay_that_is_killed_can_be_run_again() {
         last == now
     });
     // A terminal is shown how far it is.
-    let dry = on_a_terminal(&["replay", "--dry-run", "--config", file.to_str().unwrap()]);
+    let dry = on_a_terminal(PROGRAM, &settings, &["replay", "--dry-run"]);
+    assert_eq!(dry.code, Some(0), "{dry:?}");
+    let dry = dry.stdout;
     let told = ["looking for earlier replays: ".to_owned(), format!(" of {LETTERS} dead letters")];
     assert!(dry.contains("\r\x1b[K") && told.iter().any(|words| dry.contains(words)), "{dry:?}");
     // On a machine that is very busy it may have come to its end: then nothing is left to replay, and nothing may come twice.

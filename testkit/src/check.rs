@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
 use crate::settings::Settings;
+use crate::tools::tool;
 
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,10 +39,27 @@ pub fn check(program: impl AsRef<Path>, settings: &Settings) -> Ended {
 #[must_use]
 #[track_caller]
 pub fn command(program: impl AsRef<Path>, settings: &Settings, arguments: &[&str]) -> Ended {
+    run(&mut Command::new(program.as_ref()), settings, arguments)
+}
+
+/// Runs a command as [`command`] does, on a terminal of its own. What it shows there is its standard output.
+///
+/// # Panics
+///
+/// When it can't be started.
+#[must_use]
+#[track_caller]
+pub fn on_a_terminal(program: impl AsRef<Path>, settings: &Settings, arguments: &[&str]) -> Ended {
+    const SPAWN: &str = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+    let mut terminal = Command::new(tool("python"));
+    run(terminal.args(["-c", SPAWN]).arg(program.as_ref()).stdin(Stdio::null()), settings, arguments)
+}
+
+#[track_caller]
+fn run(command: &mut Command, settings: &Settings, arguments: &[&str]) -> Ended {
     let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary folder: {error}"));
     let file = folder.path().join("sink.toml");
     fs::write(&file, settings.to_toml()).unwrap_or_else(|error| panic!("cannot write the settings: {error}"));
-    let mut command = Command::new(program.as_ref());
     let Output { status, stdout, stderr } = command
         .args(arguments)
         .arg("--config")

@@ -6,10 +6,13 @@ mod damage;
 mod stream;
 
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use warehouse_sink_testkit::{Ended, NatsServer, S3Server, Settings, Sink, command, http, publish, verify};
+use warehouse_sink_testkit::{
+    Ended, Fate, HttpProxy, NatsServer, S3Server, Settings, Sink, command, http, on_a_terminal, publish, verify,
+};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -108,6 +111,19 @@ fn a_clean_run_is_complete_on_s3_and_a_deleted_object_is_missed() {
     assert_counts(&clean, &counted.report);
     assert_eq!((clean["complete"].clone(), clean["judged"].clone()), (json!(true), json!([1, 4000])), "{clean:#}");
     assert_eq!(clean["totals"]["dead_letters"], 10);
+
+    // Whoever waits at a terminal sees how far it is; what it writes for programs has none of it.
+    let slow = HttpProxy::start(s3.address());
+    slow.decide(|_| {
+        thread::sleep(Duration::from_millis(120));
+        Fate::Pass
+    });
+    let slow = s3.settings(settings.clone(), &format!("http://{}", slow.address()));
+    let shown = on_a_terminal(PROGRAM, &slow, &["inspect"]);
+    let files = ["files", "dead_letter_files"].map(|kind| clean["totals"][kind].as_u64().unwrap());
+    let progress = format!("\r\x1b[K1 of {} files read, ", files[0] + files[1]);
+    assert!(shown.code == Some(0) && shown.stdout.contains(&progress), "{shown:?}");
+    assert_eq!(report(&slow, &[])["totals"], clean["totals"]);
 
     let file = &clean["partitions"][3]["files"][0];
     let key = file["key"].as_str().unwrap();
