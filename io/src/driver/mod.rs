@@ -6,6 +6,7 @@
 //! **Architecture Invariant:** nothing is decided here. The driver turns events of the world into the machine's, and the
 //! machine's commands into deeds.
 
+mod encoders;
 mod fetcher;
 mod grants;
 mod settler;

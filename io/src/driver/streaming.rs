@@ -8,6 +8,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 use warehouse_sink_core::{Failure, Outcome};
 
+use super::encoders::Encoders;
 use crate::parts::{Feed, Part, Parts, Progress};
 use crate::rows::{Batch, Encode, Encoding};
 use crate::source::error_chain;
@@ -32,23 +33,16 @@ pub(super) enum Streamed {
 
 /// Encodes the first part of an object.
 pub(super) fn begin<E: Encode>(
+    encoders: &Encoders,
     encoder: Arc<E>,
     batch: Arc<Batch<E::Partition, E::Payload>>,
 ) -> JoinHandle<Result<Begun<E::Encoding>, String>> {
-    blocking(move || {
+    encoders.run(move || {
         let start = Instant::now();
         let mut rest = encoder.begin(batch).map_err(|error| error_chain(&error))?;
         let part = rest.next().map_err(|error| error_chain(&error))?;
         Ok(Begun { part, rest, took: start.elapsed() })
     })
-}
-
-#[cfg_attr(
-    madsim,
-    expect(deprecated, reason = "the simulator has one thread: encoding is a task like any other there")
-)]
-fn blocking<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> JoinHandle<R> {
-    tokio::task::spawn_blocking(work)
 }
 
 /// What an encoder that never answered is taken for.
@@ -59,6 +53,7 @@ pub(super) fn ended_early(error: &JoinError) -> String {
 /// Makes one attempt to store an object of several parts. The store takes each while the next is encoded, for no longer than `timeout` without
 /// progress.
 pub(super) async fn stream<T: Store, G: Encoding>(
+    encoders: Encoders,
     store: T,
     key: String,
     begun: Begun<G>,
@@ -66,7 +61,7 @@ pub(super) async fn stream<T: Store, G: Encoding>(
 ) -> Streamed {
     let (feed, parts, progress) = Parts::new();
     let mut put = pin!(put(&store, &key, parts, &progress, timeout));
-    let mut feeding = pin!(feed_all(feed, begun));
+    let mut feeding = pin!(feed_all(&encoders, feed, begun));
     let mut fed = None;
     let result = loop {
         tokio::select! {
@@ -100,14 +95,14 @@ fn judge(result: Result<(), Option<StoreError>>, progress: &Progress, timeout: D
 }
 
 /// Gives an object's parts to the store, as long as it takes them; how long all of them took to encode.
-async fn feed_all<G: Encoding>(feed: Feed, begun: Begun<G>) -> Result<Duration, String> {
+async fn feed_all<G: Encoding>(encoders: &Encoders, feed: Feed, begun: Begun<G>) -> Result<Duration, String> {
     let Begun { mut part, mut rest, mut took } = begun;
     loop {
         let is_last = matches!(part, Part::Last(_));
         if !feed.send(part).await || is_last {
             return Ok(took);
         }
-        let next = blocking(move || {
+        let next = encoders.run(move || {
             let start = Instant::now();
             let part = rest.next().map_err(|error| error_chain(&error))?;
             Ok::<_, String>(Begun { part, rest, took: start.elapsed() })
@@ -236,7 +231,7 @@ mod tests {
     }
 
     async fn outcome(store: &FakeStore, begun: Begun<FakeEncoding>) -> Result<(Outcome, u64), String> {
-        match stream(store.clone(), "key".to_owned(), begun, TIMEOUT).await {
+        match stream(Encoders::new(), store.clone(), "key".to_owned(), begun, TIMEOUT).await {
             Streamed::Broken(error) => Err(error),
             Streamed::Put { outcome, bytes, .. } => Ok((outcome, bytes)),
         }
@@ -305,7 +300,7 @@ mod tests {
         }
         let begun = Begun { part: Part::More(Bytes::new()), rest: Counted(made.clone()), took: Duration::ZERO };
         let store = FakeStore::that(Does::Stall(2));
-        assert!(matches!(stream(store, String::new(), begun, TIMEOUT).await, Streamed::Put { .. }));
+        assert!(matches!(stream(Encoders::new(), store, String::new(), begun, TIMEOUT).await, Streamed::Put { .. }));
         let made = *made.lock().unwrap();
         assert!((2..=4).contains(&made), "{made} parts beside the first, and the store took two");
     }

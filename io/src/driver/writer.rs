@@ -19,6 +19,7 @@ use tokio::task::{AbortHandle, JoinError};
 use tokio::time::Instant;
 use warehouse_sink_core::{BatchId, Failure, Outcome, Timestamp, Write};
 
+use super::encoders::Encoders;
 use super::streaming::{self, Begun, Streamed};
 use crate::health::{Health, Part as HealthPart};
 use crate::metrics::{Metrics, WriteCounters};
@@ -31,6 +32,7 @@ use crate::store::Store;
 pub(super) struct Writer<T, E: Encode> {
     store: T,
     encoder: Arc<E>,
+    encoders: Encoders,
     timeout: Duration,
     objects: BTreeMap<BatchId, Object<E::Partition, E::Payload>>,
     running: FuturesUnordered<Running<E::Encoding>>,
@@ -75,7 +77,16 @@ struct Put {
 impl<T: Store, E: Encode> Writer<T, E> {
     pub fn new(store: T, encoder: Arc<E>, timeout: Duration, health: Health, metrics: Metrics) -> Self {
         let running = FuturesUnordered::new();
-        Writer { store, encoder, timeout, objects: BTreeMap::new(), running, health, metrics }
+        Writer {
+            store,
+            encoder,
+            encoders: Encoders::new(),
+            timeout,
+            objects: BTreeMap::new(),
+            running,
+            health,
+            metrics,
+        }
     }
 
     /// Starts to encode a batch; its first attempt follows.
@@ -101,7 +112,7 @@ impl<T: Store, E: Encode> Writer<T, E> {
     }
 
     fn encode(&mut self, batch: BatchId, source: Arc<Batch<E::Partition, E::Payload>>) -> AbortHandle {
-        let encoding = streaming::begin(self.encoder.clone(), source);
+        let encoding = streaming::begin(&self.encoders, self.encoder.clone(), source);
         let task = encoding.abort_handle();
         self.running.push(Box::pin(async move {
             match encoding.await {
@@ -142,9 +153,10 @@ impl<T: Store, E: Encode> Writer<T, E> {
 
     /// Makes one attempt to store the batch's object while it is encoded.
     fn stream(&mut self, batch: BatchId, begun: Begun<E::Encoding>) {
-        let (store, timeout, encode_seconds) = (self.store.clone(), self.timeout, self.metrics.encode_seconds.clone());
+        let (encoders, store, timeout) = (self.encoders.clone(), self.store.clone(), self.timeout);
+        let encode_seconds = self.metrics.encode_seconds.clone();
         self.attempt(batch, move |key| async move {
-            match streaming::stream(store, key, begun, timeout).await {
+            match streaming::stream(encoders, store, key, begun, timeout).await {
                 Streamed::Broken(error) => Step::Broken(batch, error),
                 Streamed::Put { outcome, error, bytes, encoded } => {
                     if let Some(encoded) = encoded {
