@@ -9,8 +9,9 @@ help: ## list these commands
 demo: ## run the sink against a real NATS server with 200,000 events, and look at what it stored
 	@demo/run
 
+# They wait for servers most of the time: twice as many of them at once as processors.
 test: tools ## run all tests, against real servers where it matters
-	cargo test --locked
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(getconf _NPROCESSORS_ONLN)))} cargo test --locked
 
 sim: ## run simulated worlds that fail; SEEDS=100000 make sim for a soak
 	SEEDS=$${SEEDS:-2000} cargo sim --locked --test sweep -- --nocapture

@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pyarrow as pa
+
 import compare
 import dead_letter
 import remote
@@ -56,13 +58,14 @@ def split(messages: list[stream.Message]) -> tuple[dict[int, Expected], dict[int
     return expected, poison
 
 
-def check_events(files: stored.Files, expected: dict[int, Expected], faults: Faults) -> dict:
-    """Compares the event files with the expected rows, once for each reader."""
+def check_events(
+    files: stored.Files, tables: dict[str, pa.Table], expected: dict[int, Expected], faults: Faults
+) -> dict:
+    """Compares the event files, as each reader read them, with the expected rows."""
     wanted = compare.expected_table(expected)
     report = {}
-    readers = {"duckdb": (stored.read_duckdb, stored.hive_duckdb), "pyarrow": (stored.read_pyarrow, stored.hive_pyarrow)}
-    for reader, (read, read_hive) in readers.items():
-        table = read(files)
+    for reader, read_hive in (("duckdb", stored.hive_duckdb), ("pyarrow", stored.hive_pyarrow)):
+        table = tables[reader]
         actual, duplicates, missing = compare.settle_sequences(table, expected, faults)
         report[reader] = {"rows": len(table), "duplicates": duplicates, "missing": missing}
         if len(actual):
@@ -72,19 +75,18 @@ def check_events(files: stored.Files, expected: dict[int, Expected], faults: Fau
     return report
 
 
-def repeated_ids(files: stored.Files, expected: dict[int, Expected]) -> int:
+def repeated_ids(table: pa.Table, expected: dict[int, Expected]) -> int:
     """Rows beyond one for an id, as far as the publisher did not send that id more than once."""
-    if not files.paths:
+    if not len(table):
         return 0
-    ids = stored.read_pyarrow(files)["id"]
+    ids = table["id"]
     published = len(expected) - len({row.columns["id"] for row in expected.values()})
     return max(0, len(ids) - len(ids.unique()) - published)
 
 
-def check_confirmed(path: Path, files: stored.Files, faults: Faults) -> dict:
+def check_confirmed(path: Path, table: pa.Table, faults: Faults) -> dict:
     """Looks for each event that was confirmed to its publisher, whatever the stream holds now."""
     confirmed = {(int(sequence), id) for sequence, id in (line.split() for line in path.read_text().splitlines())}
-    table = stored.read_duckdb(files)
     found = set(zip(table[stored.SEQUENCE].to_pylist(), table["id"].to_pylist(), strict=True))
     missing = sorted(confirmed - found)
     if missing:
@@ -129,16 +131,17 @@ def verify(options: argparse.Namespace, root: Path) -> tuple[dict, Faults]:
     for fault in files.faults + letters.faults:
         faults.add(fault)
 
+    tables = {"duckdb": stored.read_duckdb(files), "pyarrow": stored.read_pyarrow(files)}
     report = {
         "messages": len(messages),
         "events": len(expected),
         "poison": len(poison),
         "files": len(files.paths),
         "partitions": len({path.parent for path in files.paths}),
-        **check_events(files, expected, faults),
-        "repeated_ids": repeated_ids(files, expected),
+        **check_events(files, tables, expected, faults),
+        "repeated_ids": repeated_ids(tables["pyarrow"], expected),
         "published_twice": len(expected) - len({row.columns["id"] for row in expected.values()}),
-        "confirmed": check_confirmed(options.confirmed, files, faults) if options.confirmed else None,
+        "confirmed": check_confirmed(options.confirmed, tables["duckdb"], faults) if options.confirmed else None,
         "dead_letter": dead_letter.check(letters, poison, faults),
         "consumer": stream.consumer(options.url, options.stream, options.consumer) if options.consumer else None,
     }
