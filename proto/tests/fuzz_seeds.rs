@@ -1,4 +1,7 @@
-//! The fuzzer's seeds, run without it: its targets for the decoders, compiled as a test, for a build of the fuzzer with all that they need takes minutes.
+//! The fuzzer's seeds, run without it, as they are and damaged at random: its targets for the decoders, compiled as a test, for a build of the fuzzer
+//! with all that they need takes minutes.
+//!
+//! `FUZZ_COUNT=1000000 FUZZ_SEED=7 cargo test --test fuzz_seeds` goes on for longer, and elsewhere.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -33,6 +36,68 @@ fn run<T>(target: &str, run: impl Fn(&[u8]) -> T) -> Vec<T> {
     seeds.map(one).collect()
 }
 
+/// An input, which is shown should the target panic on it.
+struct Shown(Vec<u8>);
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("it was given \"{}\"", self.0.escape_ascii());
+        }
+    }
+}
+
+/// Runs a target for seconds on its seeds, damaged at random: the same inputs each time unless `FUZZ_SEED` is set.
+fn run_damaged<T>(target: &str, run: impl Fn(&[u8]) -> T) {
+    let number = |name, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target);
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|seed| seed.unwrap().path()).collect();
+    paths.sort();
+    let seeds: Vec<_> = paths.iter().map(|path| std::fs::read(path).unwrap()).collect();
+    let mut below = dice(number("FUZZ_SEED", 1));
+    for _ in 0..number("FUZZ_COUNT", 50_000) {
+        let mut input = Shown(seeds[below(seeds.len())].clone());
+        for _ in 0..=below(4) {
+            damage(&mut input.0, &seeds, &mut below);
+        }
+        run(&input.0);
+    }
+}
+
+/// Changes a bit, a byte or a length, or brings in a piece of another seed.
+fn damage(input: &mut Vec<u8>, seeds: &[Vec<u8>], below: &mut impl FnMut(usize) -> usize) {
+    let other = &seeds[below(seeds.len())];
+    let mut piece = |of: &[u8]| {
+        let start = below(of.len() + 1);
+        start..start + below((of.len() - start).min(32) + 1)
+    };
+    let (here, there) = (piece(input), other[piece(other)].to_vec());
+    match below(6) {
+        0 => drop(input.drain(here)),
+        1 => drop(input.splice(here.start..here.start, there)),
+        2 => drop(input.splice(here, there)),
+        3 => input.extend_from_within(here),
+        _ if input.is_empty() => {}
+        4 => {
+            let at = below(input.len());
+            input[at] ^= 1 << below(8);
+        }
+        _ => {
+            let at = below(input.len());
+            input[at] = [0, 1, 0x7f, 0x80, 0xff, b'"', b'{', b'9'][below(8)];
+        }
+    }
+}
+
+/// Numbers below what it is asked for.
+fn dice(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed;
+    move |limit| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % limit
+    }
+}
+
 /// How many are taken, and how many are not. The seeds must go on to reach both.
 fn split(taken: &[bool]) -> (usize, usize) {
     let yes = taken.iter().filter(|taken| **taken).count();
@@ -43,12 +108,14 @@ fn split(taken: &[bool]) -> (usize, usize) {
 fn events_are_what_prost_says() {
     let (events, poison) = split(&run("events", bodies::events));
     assert!(events >= 20 && poison >= 20, "{events} events, {poison} poison");
+    run_damaged("events", bodies::events);
 }
 
 #[test]
 fn messages_of_any_schema_are_what_prost_reflect_says() {
     let (messages, poison) = split(&run("any_schema", bodies::any_schema));
     assert!(messages >= 20 && poison >= 20, "{messages} messages, {poison} poison");
+    run_damaged("any_schema", bodies::any_schema);
 }
 
 #[test]
@@ -56,6 +123,7 @@ fn documents_are_what_serde_json_says() {
     let (rows, refused) =
         run("json", json::json).into_iter().fold((0, 0), |sum, seen| (sum.0 + seen.0, sum.1 + seen.1));
     assert!(rows >= 40 && refused >= 40, "{rows} rows, {refused} refused");
+    run_damaged("json", json::json);
 }
 
 #[test]
@@ -68,11 +136,8 @@ fn descriptor_sets_make_a_table_or_are_refused() {
 #[test]
 #[ignore = "writes files"]
 fn make_seeds() {
-    let mut dice = 1_u64;
-    let mut byte = move || {
-        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (dice >> 33) as u8
-    };
+    let mut below = dice(1);
+    let mut byte = move || below(256) as u8;
     for target in ["events", "any_schema"] {
         for number in 0..64_u8 {
             let length = 60 + usize::from(byte());

@@ -46,6 +46,7 @@ mod threads {
     use tokio::runtime::{Builder, Handle, Runtime};
 
     /// How much nicer they are than the process. Against a busy thread of the process an encoder has a tenth of a processor.
+    #[cfg(target_os = "linux")]
     pub(super) const NICER: i32 = 10;
 
     /// The blocking threads of a runtime that runs nothing else.
