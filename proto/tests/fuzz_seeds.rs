@@ -19,21 +19,30 @@ mod json_documents;
 mod json_reference;
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use prost::Message;
 
+/// Where a target's seeds are.
+fn folder(target: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target)
+}
+
+/// A target's seeds and their files, in order.
+fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut paths: Vec<_> = std::fs::read_dir(folder(target)).unwrap().map(|seed| seed.unwrap().path()).collect();
+    paths.sort();
+    paths.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+}
+
 /// Runs a target's seeds; gives what came of each.
 fn run<T>(target: &str, run: impl Fn(&[u8]) -> T) -> Vec<T> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target);
-    let seeds = std::fs::read_dir(folder).unwrap();
-    let one = |seed: std::io::Result<std::fs::DirEntry>| {
-        let path = seed.unwrap().path();
+    let one = |(path, seed): (PathBuf, Vec<u8>)| {
         // Named before it runs: the output of a test that fails is shown, and its last line is the seed.
         println!("{}", path.display());
-        run(&std::fs::read(&path).unwrap())
+        run(&seed)
     };
-    seeds.map(one).collect()
+    seeds(target).into_iter().map(one).collect()
 }
 
 /// An input, which is shown should the target panic on it.
@@ -50,10 +59,7 @@ impl Drop for Shown {
 /// Runs a target for seconds on its seeds, damaged at random: the same inputs each time unless `FUZZ_SEED` is set.
 fn run_damaged<T>(target: &str, run: impl Fn(&[u8]) -> T) {
     let number = |name, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target);
-    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|seed| seed.unwrap().path()).collect();
-    paths.sort();
-    let seeds: Vec<_> = paths.iter().map(|path| std::fs::read(path).unwrap()).collect();
+    let seeds: Vec<_> = seeds(target).into_iter().map(|(_, seed)| seed).collect();
     let mut below = dice(number("FUZZ_SEED", 1));
     for _ in 0..number("FUZZ_COUNT", 50_000) {
         let mut input = Shown(seeds[below(seeds.len())].clone());
@@ -175,7 +181,7 @@ fn make_seeds() {
 }
 
 fn write(target: &str, number: u8, seed: impl IntoIterator<Item = u8>) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target);
+    let folder = folder(target);
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join(format!("made-{number:02}")), seed.into_iter().collect::<Vec<u8>>()).unwrap();
 }
