@@ -145,9 +145,9 @@ impl Writer {
 
     fn body(&mut self, kind: Kind, body: Vec<u8>) -> Vec<u8> {
         let (Some(transcoder), Kind::Event) = (&mut self.json, kind) else { return body };
-        let mut text = String::new();
+        let mut text = Vec::new();
         match transcoder.push_json(&body, &mut text) {
-            Ok(()) => text.into_bytes(),
+            Ok(()) => text,
             // No event of the generator comes here: it would be seen as poison.
             Err(_) => body,
         }

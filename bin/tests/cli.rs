@@ -27,7 +27,7 @@ fn file(text: &str) -> (tempfile::TempDir, String) {
 /// It is built in by `.cargo/config.toml`, which nothing else would miss.
 #[test]
 fn the_allocator_has_one_arena() {
-    let (_, _, said) = ended(sink(&["--version"]).env("_RJEM_MALLOC_CONF", "stats_print:true"));
+    let (_, _, said) = ended(sink(&["--version"]).env("MALLOC_CONF", "stats_print:true"));
     assert!(said.contains("opt.narenas: 1\n"), "{said}");
 }
 

@@ -16,7 +16,7 @@ pub fn descriptors(data: &[u8]) -> bool {
     // A message of every wire type, and an empty one.
     let bodies = [&b"\x08\x01\x12\x02\x08\x01\x1D1234\x2112345678"[..], b""];
     if let Ok(mut transcoder) = Transcoder::new(set, &name) {
-        let _ = bodies.map(|body| transcoder.push_json(body, &mut String::new()));
+        let _ = bodies.map(|body| transcoder.push_json(body, &mut Vec::new()));
     }
     let options = TableOptions { keep_unknown_fields: true, recursion_depth: 1, ..TableOptions::new(name) };
     let Ok(table) = Table::new(set, &options) else { return false };

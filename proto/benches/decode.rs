@@ -66,7 +66,7 @@ fn json(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(EVENTS as u64));
     group.bench_function(BenchmarkId::from_parameter("ours"), |bencher| {
         let mut transcoder = Transcoder::new(EventSchema::DESCRIPTORS, EventSchema::MESSAGE).unwrap();
-        let mut text = String::new();
+        let mut text = Vec::new();
         bencher.iter(|| {
             text.clear();
             bodies.iter().for_each(|body| transcoder.push_json(body, &mut text).unwrap());
@@ -96,9 +96,9 @@ fn documents(criterion: &mut Criterion) {
     let table = Table::json(columns, &TableOptions::new("")).unwrap();
     let mut transcoder = Transcoder::new(EventSchema::DESCRIPTORS, EventSchema::MESSAGE).unwrap();
     let document = |body: &Vec<u8>| {
-        let mut text = String::new();
+        let mut text = Vec::new();
         transcoder.push_json(body, &mut text).unwrap();
-        text.into_bytes()
+        text
     };
     let bodies: Vec<_> = bodies().iter().map(document).collect();
     let mut group = criterion.benchmark_group("documents");

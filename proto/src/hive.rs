@@ -6,6 +6,9 @@ use std::fmt::Write as _;
 /// What Hive writes for a partition value that is null or empty.
 pub(crate) const DEFAULT_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
+/// How many bytes of a path one byte of a value can be. An empty value is [`DEFAULT_PARTITION`].
+pub(crate) const MAX_ESCAPED: usize = 3;
+
 /// Appends one partition value to a path.
 ///
 /// What Hive escapes becomes `%` and two upper-case hexadecimal digits. NUL is escaped too: Hive leaves it alone, but
@@ -30,7 +33,7 @@ pub(crate) fn escaped_len(value: &str) -> usize {
     if value.is_empty() {
         return DEFAULT_PARTITION.len();
     }
-    value.chars().map(|character| if needs_escape(character) { 3 } else { character.len_utf8() }).sum()
+    value.chars().map(|character| if needs_escape(character) { MAX_ESCAPED } else { character.len_utf8() }).sum()
 }
 
 fn needs_escape(character: char) -> bool {

@@ -31,6 +31,7 @@ pub mod protobuf;
 #[cfg(feature = "reference")]
 pub mod reference;
 mod table;
+mod text_builder;
 pub mod wire;
 
 pub use columns::{COLUMNS, Column, ColumnOptions, Columns, DICTIONARY_COLUMNS, PushError, schema};

@@ -96,7 +96,7 @@ fn messages_up_to_the_limit() {
         let mut value = Value { kind: Some(Kind::BoolValue(true)) };
         for _ in 0..60 {
             let body = value.encode_to_vec();
-            let ours = transcoder.push_json(&body, &mut String::new());
+            let ours = transcoder.push_json(&body, &mut Vec::new());
             assert_eq!(ours.is_ok(), Value::decode(body.as_slice()).is_ok(), "{ours:?}");
             if ours.is_ok() {
                 taken += 1

@@ -46,8 +46,9 @@ fn a_warm_decoder_of_a_table_does_not_allocate() {
 fn documents() -> Vec<Vec<u8>> {
     let mut transcoder = Transcoder::new(EventSchema::DESCRIPTORS, "causality.v1.EventEnvelope").unwrap();
     let document = |(number, body): (usize, &Vec<u8>)| {
-        let mut event = String::new();
+        let mut event = Vec::new();
         transcoder.push_json(body, &mut event).unwrap();
+        let mut event = String::from_utf8(event).unwrap();
         let more = format!(
             r#","said":"a\n\u00e9 {number}","tags":["x","\"{number}\"",null],"shop":{{"price":"{number}.50","blob":"AP8="}},
             "named":{{"b":{number},"a\u0062":1,"b":2}},"at":"2026-11-23T14:05:00.5Z"}}"#
@@ -94,7 +95,7 @@ fn columns_of_json_allocate_by_their_number_and_not_by_that_of_their_rows() {
 #[test]
 fn a_warm_transcoder_does_not_allocate() {
     let mut transcoder = Transcoder::new(EventSchema::DESCRIPTORS, "causality.v1.EventEnvelope").unwrap();
-    let (bodies, mut text) = (bodies(), String::new());
+    let (bodies, mut text) = (bodies(), Vec::new());
     let second = second_pass(|| {
         text.clear();
         bodies.iter().for_each(|body| transcoder.push_json(body, &mut text).unwrap());

@@ -1,7 +1,5 @@
 //! A fetcher: asks for a grant, pulls that much, decodes, hands in; and again.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -21,7 +19,7 @@ pub(super) enum FromFetcher<H, P, R> {
     /// It is ready to fetch.
     Ask(oneshot::Sender<Capacity>),
     /// Deliveries, each with the handle that settles it, and the part of the grant that they used. A fetcher that must not go on
-    /// before they are taken waits until `taken` is dropped.
+    /// before they are taken waits until `taken` is dropped. The deliveries have no numbers yet.
     Deliveries { deliveries: Vec<Delivery<P, R>>, handles: Vec<H>, used: Capacity, taken: Option<oneshot::Sender<()>> },
     /// The pull has ended; this is left of the grant.
     Ended { unused: Capacity },
@@ -77,7 +75,6 @@ pub(super) struct Fetcher<S: Source, D: Decode> {
     pub source: S,
     pub decoder: D,
     pub driver: Sender<S, D>,
-    pub ids: Arc<AtomicU64>,
     pub stop: Stopped,
     pub health: Health,
     pub metrics: Metrics,
@@ -229,12 +226,13 @@ impl<S: Source, D: Decode> Fetcher<S, D> {
         if message.delivery_count() > 1 {
             self.metrics.redelivered.increment(1);
         }
-        let id = DeliveryId(self.ids.fetch_add(1, Ordering::Relaxed));
+        // The driver gives it its number when it takes it in.
+        let id = DeliveryId(0);
         Delivery { id, message: message.id(), delivery_count: message.delivery_count(), epoch: message.epoch(), rows }
     }
 
     async fn pause(&mut self, failures: u64) {
-        let dice = self.ids.load(Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.jitter_seed;
+        let dice = failures.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.jitter_seed;
         tokio::select! {
             biased;
             _ = self.stop.told() => {}

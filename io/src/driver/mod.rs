@@ -9,15 +9,14 @@
 mod encoders;
 mod fetcher;
 mod grants;
+mod handles;
 mod settler;
 mod stop;
 mod streaming;
 mod writer;
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -34,6 +33,7 @@ use crate::source::{Settlement, Source};
 use crate::store::Store;
 use fetcher::{Fetcher, FromFetcher};
 use grants::Grants;
+use handles::Handles;
 use settler::Settlements;
 use stop::Stop;
 use writer::Writer;
@@ -109,13 +109,11 @@ where
 {
     let (stop, stopped) = Stop::new();
     let (sender, receiver) = mpsc::channel(options.worker_count.max(1) * QUEUE_PER_FETCHER);
-    let ids = Arc::new(AtomicU64::new(0));
     let fetchers = (0..options.worker_count.max(1)).map(|worker| {
         let fetcher = Fetcher {
             source: parts.source.clone(),
             decoder: decoder(),
             driver: sender.clone(),
-            ids: ids.clone(),
             stop: stopped.clone(),
             health: parts.health.clone(),
             metrics: parts.metrics.clone(),
@@ -141,7 +139,7 @@ where
     let mut driver = Driver {
         machine,
         clock,
-        handles: BTreeMap::new(),
+        handles: Handles::new(),
         grants,
         settlements,
         writer,
@@ -159,7 +157,7 @@ struct Driver<S: Source, T, E: Encode> {
     machine: Machine<E::Partition, E::Payload>,
     clock: Clock,
     /// What settles the deliveries that the machine holds.
-    handles: BTreeMap<DeliveryId, S::Handle>,
+    handles: Handles<S::Handle>,
     grants: Grants,
     settlements: Settlements<S::Handle>,
     writer: Writer<T, E>,
@@ -256,9 +254,11 @@ where
             }
             FromFetcher::Ask(answer) => self.grants.ask(answer),
             FromFetcher::Ended { unused } => self.grants.settle(unused),
-            FromFetcher::Deliveries { deliveries, handles, used, taken } => {
+            FromFetcher::Deliveries { mut deliveries, handles, used, taken } => {
                 self.grants.settle(used);
-                self.handles.extend(deliveries.iter().map(|delivery| delivery.id).zip(handles));
+                for (delivery, handle) in deliveries.iter_mut().zip(handles) {
+                    delivery.id = self.handles.insert(handle);
+                }
                 self.handle(Event::Fetched(deliveries));
                 // A fetcher that waits may go on.
                 drop(taken);
@@ -281,19 +281,19 @@ where
             match command {
                 Command::Ack { delivery } => self.settle(delivery, Settlement::Ack),
                 Command::Covered { delivery } => {
-                    self.handles.remove(&delivery);
+                    self.handles.remove(delivery);
                     self.metrics.acked.increment(1);
                 }
                 Command::Nak { delivery, delay } => self.settle(delivery, Settlement::Nak(delay)),
                 Command::Term { delivery } => self.settle(delivery, Settlement::Term),
                 Command::Progress { delivery } => {
-                    let handle = self.handles.get(&delivery);
+                    let handle = self.handles.get(delivery);
                     if let Some(handle) = handle.filter(|_| self.settlements.takes_progress(self.handles.len())) {
                         self.settlements.push(handle.clone(), Settlement::Progress);
                     }
                 }
                 Command::Forget { delivery } => {
-                    self.handles.remove(&delivery);
+                    self.handles.remove(delivery);
                     self.metrics.superseded.increment(1);
                 }
                 Command::Write(write) => self.writer.write(*write),
@@ -310,7 +310,7 @@ where
     }
 
     fn settle(&mut self, delivery: DeliveryId, settlement: Settlement) {
-        if let Some(handle) = self.handles.remove(&delivery) {
+        if let Some(handle) = self.handles.remove(delivery) {
             self.settlements.push(handle, settlement);
         }
     }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Int32Builder, Int64Builder, StringArray, TimestampMicrosecondBuilder,
-    TimestampMillisecondBuilder,
+    ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, TimestampMicrosecondBuilder, TimestampMillisecondBuilder,
 };
 use arrow::error::ArrowError;
 
 use super::table::{Column, Read, Row, UTC};
+use crate::text_builder::TextBuilder;
 
 /// Room for text per row and column at the start, in bytes. A guess; the builders grow.
 const TEXT_PER_ROW: usize = 24;
@@ -19,8 +19,7 @@ type Int64 = fn(&Row<'_>) -> Option<i64>;
 /// The Arrow builder of a column, beside the reader that finds its value in a row.
 #[derive(Debug)]
 pub(super) enum ColumnBuilder {
-    /// Becomes strings when it is finished.
-    Text(BinaryBuilder, Text),
+    Text(TextBuilder, Text),
     Int32(Int32Builder, fn(&Row<'_>) -> Option<i32>),
     Int64(Int64Builder, Int64),
     Boolean(BooleanBuilder, fn(&Row<'_>) -> Option<bool>),
@@ -33,7 +32,7 @@ impl ColumnBuilder {
         match column.read {
             Read::Text(read) => {
                 let bytes = capacity.saturating_mul(TEXT_PER_ROW);
-                Self::Text(BinaryBuilder::with_capacity(capacity, bytes), read)
+                Self::Text(TextBuilder::with_capacity(capacity, bytes), read)
             }
             Read::Int32(read) => Self::Int32(Int32Builder::with_capacity(capacity), read),
             Read::Int64(read) => Self::Int64(Int64Builder::with_capacity(capacity), read),
@@ -50,7 +49,7 @@ impl ColumnBuilder {
     /// Appends the row's value, or null where it has none.
     pub(super) fn append(&mut self, row: &Row<'_>) {
         match self {
-            Self::Text(builder, read) => builder.append_option(read(row)),
+            Self::Text(texts, read) => texts.append(read(row)),
             Self::Int32(builder, read) => builder.append_option(read(row)),
             Self::Int64(builder, read) => builder.append_option(read(row)),
             Self::Boolean(builder, read) => builder.append_option(read(row)),
@@ -61,7 +60,7 @@ impl ColumnBuilder {
 
     pub(super) fn finish(self) -> Result<ArrayRef, ArrowError> {
         Ok(match self {
-            Self::Text(mut builder, _) => Arc::new(StringArray::try_from_binary(builder.finish())?),
+            Self::Text(texts, _) => Arc::new(texts.finish()?),
             Self::Int32(mut builder, _) => Arc::new(builder.finish()),
             Self::Int64(mut builder, _) => Arc::new(builder.finish()),
             Self::Boolean(mut builder, _) => Arc::new(builder.finish()),

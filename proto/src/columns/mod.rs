@@ -73,7 +73,7 @@ pub struct Columns {
     rows: Rows,
     /// The memory of one row, used for each.
     shelf: Shelf,
-    payload_json: String,
+    payload_json: Vec<u8>,
 }
 
 impl Columns {
@@ -81,7 +81,7 @@ impl Columns {
     #[must_use]
     pub fn new(events: &EventSchema, options: ColumnOptions, capacity: usize) -> Self {
         let rows = Rows::new(options, capacity);
-        Self { events: events.clone(), rows, shelf: Shelf::default(), payload_json: String::new() }
+        Self { events: events.clone(), rows, shelf: Shelf::default(), payload_json: Vec::new() }
     }
 
     /// Decodes one message and adds its row. `published_at_ns` is in nanoseconds since the Unix epoch and is written in
@@ -113,7 +113,7 @@ impl Columns {
             Some(payload) => JsonWriter::new(self.events.tables(), &mut self.payload_json)
                 .message(record, payload.message, payload.base)
                 .map_err(Poison::from)?,
-            None => self.payload_json.push_str("{}"),
+            None => self.payload_json.extend_from_slice(b"{}"),
         }
         self.rows.push(&event, hour, &self.payload_json, body.len(), stream_sequence, published_at_ns)
     }
@@ -153,7 +153,7 @@ impl Rows {
         &mut self,
         event: &Event<'_>,
         hour: EventHour,
-        payload_json: &str,
+        payload_json: &[u8],
         bytes: usize,
         stream_sequence: u64,
         published_at_ns: i64,

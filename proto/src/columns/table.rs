@@ -81,7 +81,7 @@ pub(super) enum Read {
 pub(super) struct Row<'a> {
     pub event: &'a Event<'a>,
     pub hour: EventHour,
-    pub payload_json: &'a str,
+    pub payload_json: &'a [u8],
     pub stream_sequence: i64,
     /// Microseconds since the Unix epoch.
     pub published_at_us: i64,
@@ -207,7 +207,7 @@ pub const COLUMNS: &[Column] = &[
     Column::required(
         "payload_json",
         "the payload message as canonical ProtoJSON with the field names of the .proto file; {} when there is none",
-        Read::Text(|row| Some(row.payload_json.as_bytes())),
+        Read::Text(|row| Some(row.payload_json)),
     ),
     Column::required("year", "UTC year of timestamp_ms", Read::Int32(|row| Some(row.hour.year().into()))).partition(),
     Column::required("month", "UTC month of timestamp_ms, 1 to 12", Read::Int32(|row| Some(row.hour.month().into())))

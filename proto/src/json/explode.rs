@@ -10,8 +10,8 @@ use crate::protobuf::push_text;
 /// # Errors
 ///
 /// The value with this key is no array.
-pub(crate) fn cut<'a>(key: &str, body: &'a str) -> Result<(String, Vec<&'a str>), JsonError> {
-    let (mut around, mut elements, mut scratch) = (String::from("{"), Vec::new(), String::new());
+pub(crate) fn cut<'a>(key: &str, body: &'a str) -> Result<(Vec<u8>, Vec<&'a str>), JsonError> {
+    let (mut around, mut elements, mut scratch) = (b"{".to_vec(), Vec::new(), String::new());
     let mut lexer = Lexer::new(body);
     lexer.value()?;
     lexer.open(0)?;
@@ -29,16 +29,16 @@ pub(crate) fn cut<'a>(key: &str, body: &'a str) -> Result<(String, Vec<&'a str>)
             read_elements(&mut lexer, key, &mut elements)?;
             continue;
         }
-        push_text(&mut around, name);
+        push_text(&mut around, name.as_bytes());
         let (kind, start) = lexer.value()?;
         scratch.clear();
         lexer.skip_seen(kind, 1, &mut scratch)?;
-        around.push(':');
-        around.push_str(lexer.since(start));
-        around.push(',');
+        around.push(b':');
+        around.extend_from_slice(lexer.since(start).as_bytes());
+        around.push(b',');
     }
-    push_text(&mut around, key);
-    around.push_str(":[");
+    push_text(&mut around, key.as_bytes());
+    around.extend_from_slice(b":[");
     Ok((around, elements))
 }
 

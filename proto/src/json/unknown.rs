@@ -12,7 +12,7 @@ use crate::protobuf::push_text;
 /// # Errors
 ///
 /// None for a document that was read.
-pub(crate) fn push_unknown(columns: &Struct, part: Part, body: &str, out: &mut String) -> Result<(), JsonError> {
+pub(crate) fn push_unknown(columns: &Struct, part: Part, body: &str, out: &mut Vec<u8>) -> Result<(), JsonError> {
     let mut copy = Copy { lexer: Lexer::new(body), scratch: String::new(), out };
     copy.lexer.value()?;
     copy.object(columns, part, 0).map(drop)
@@ -21,13 +21,13 @@ pub(crate) fn push_unknown(columns: &Struct, part: Part, body: &str, out: &mut S
 struct Copy<'c> {
     lexer: Lexer<'c>,
     scratch: String,
-    out: &'c mut String,
+    out: &'c mut Vec<u8>,
 }
 
 impl Copy<'_> {
     /// Copies what is unknown of the object that was seen; whether there is something.
     fn object(&mut self, columns: &Struct, part: Part, depth: u32) -> Result<bool, JsonError> {
-        self.many(('{', '}'), depth, |copy, key| match columns.find(key, 0) {
+        self.many((b'{', b'}'), depth, |copy, key| match columns.find(key, 0) {
             Some(index) => {
                 let of = &columns.columns[index].of;
                 if part == Part::OneOf(index) { copy.one(of, depth + 1) } else { copy.value(of, depth + 1) }
@@ -39,13 +39,13 @@ impl Copy<'_> {
     fn all(&mut self, depth: u32) -> Result<bool, JsonError> {
         let (kind, start) = self.lexer.value()?;
         self.lexer.skip_seen(kind, depth, &mut self.scratch)?;
-        self.out.push_str(self.lexer.since(start));
+        self.out.extend_from_slice(self.lexer.since(start).as_bytes());
         Ok(true)
     }
 
     fn one(&mut self, of: &Type, depth: u32) -> Result<bool, JsonError> {
         match self.lexer.value()? {
-            (Kind::Array, _) => self.many(('[', ']'), depth, |copy, _| copy.value(of, depth + 1)),
+            (Kind::Array, _) => self.many((b'[', b']'), depth, |copy, _| copy.value(of, depth + 1)),
             (kind, _) => self.lexer.skip_seen(kind, depth, &mut self.scratch).map(|()| false),
         }
     }
@@ -54,10 +54,10 @@ impl Copy<'_> {
         match (of, self.lexer.value()?) {
             (Type::Struct(columns), (Kind::Object, _)) => self.object(columns, Part::Whole, depth),
             (Type::List(element), (Kind::Array, _)) => {
-                self.many(('[', ']'), depth, |copy, _| copy.value(&element.of, depth + 1))
+                self.many((b'[', b']'), depth, |copy, _| copy.value(&element.of, depth + 1))
             }
             (Type::Map(element), (Kind::Object, _)) => {
-                self.many(('{', '}'), depth, |copy, _| copy.value(&element.of, depth + 1))
+                self.many((b'{', b'}'), depth, |copy, _| copy.value(&element.of, depth + 1))
             }
             (_, (kind, _)) => self.lexer.skip_seen(kind, depth, &mut self.scratch).map(|()| false),
         }
@@ -66,7 +66,7 @@ impl Copy<'_> {
     /// Copies those of the members or elements in which something is unknown, with their keys.
     fn many(
         &mut self,
-        brackets: (char, char),
+        brackets: (u8, u8),
         depth: u32,
         mut copy: impl FnMut(&mut Self, &str) -> Result<bool, JsonError>,
     ) -> Result<bool, JsonError> {
@@ -75,7 +75,7 @@ impl Copy<'_> {
         let (mut is_first, mut some) = (true, false);
         loop {
             let mut key = String::new();
-            let is_object = brackets.0 == '{';
+            let is_object = brackets.0 == b'{';
             if is_object {
                 match self.lexer.member(is_first, &mut key)? {
                     Some(Found::Plain { start, end }) => {
@@ -89,10 +89,10 @@ impl Copy<'_> {
             }
             is_first = false;
             let mark = self.out.len();
-            self.out.push(if some { ',' } else { brackets.0 });
+            self.out.push(if some { b',' } else { brackets.0 });
             if is_object {
-                push_text(self.out, &key);
-                self.out.push(':');
+                push_text(self.out, key.as_bytes());
+                self.out.push(b':');
             }
             if copy(self, &key)? {
                 some = true;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, DurationMicrosecondBuilder, Float32Builder, Float64Builder, Int32Builder,
-    Int64Builder, StringBuilder, TimestampMicrosecondBuilder, UInt32Builder, UInt64Builder,
+    Int64Builder, TimestampMicrosecondBuilder, UInt32Builder, UInt64Builder,
 };
 use arrow::error::ArrowError;
 
@@ -14,6 +14,7 @@ use super::list::{ListGrower, MapGrower};
 use super::shape::Shape;
 use super::structs::StructGrower;
 use crate::protobuf::{EnumId, JsonWriter, Kind, MessageId, Record, Seconds, Tables, Value, WireError};
+use crate::text_builder::TextBuilder;
 
 /// What a value takes, more or less.
 pub(crate) const CELL_BYTES: usize = 8;
@@ -23,7 +24,7 @@ pub(crate) const CELL_BYTES: usize = 8;
 pub(crate) struct Growing<'t> {
     pub tables: &'t Tables,
     /// For one text.
-    pub text: &'t mut String,
+    pub text: &'t mut Vec<u8>,
     /// How many values there are in all columns, or a little more.
     pub cells: &'t mut usize,
 }
@@ -38,14 +39,14 @@ pub(super) enum Grower {
     Uint64(UInt64Builder),
     Float(Float32Builder),
     Double(Float64Builder),
-    Text(StringBuilder),
+    Text(TextBuilder),
     Bytes(BinaryBuilder),
     Enum(EnumId, EnumGrower),
     Which(WhichGrower),
     Timestamp(Seconds, TimestampMicrosecondBuilder),
     Duration(Seconds, DurationMicrosecondBuilder),
     Wrapper { slot: u32, kind: Kind, inner: Box<Grower> },
-    Json(MessageId, StringBuilder),
+    Json(MessageId, TextBuilder),
     Struct(StructGrower),
     List(Box<ListGrower>),
     Map(Box<MapGrower>),
@@ -64,7 +65,7 @@ impl Grower {
             Shape::Wrapper { slot, kind } => {
                 Self::Wrapper { slot: *slot, kind: *kind, inner: Box::new(Self::scalar(*kind, capacity)) }
             }
-            Shape::Json(id) => Self::Json(*id, StringBuilder::with_capacity(capacity, 0)),
+            Shape::Json(id) => Self::Json(*id, TextBuilder::with_capacity(capacity, 0)),
             Shape::Struct { id, columns } => Self::Struct(StructGrower::new(tables, *id, columns, capacity)),
             Shape::List { field, elements } => Self::List(Box::new(ListGrower::new(tables, *field, elements))),
             Shape::Map { field, key, values } => Self::Map(Box::new(MapGrower::new(tables, *field, *key, values))),
@@ -82,7 +83,7 @@ impl Grower {
             Kind::Bool => Self::Boolean(BooleanBuilder::with_capacity(capacity)),
             Kind::Bytes => Self::Bytes(BinaryBuilder::with_capacity(capacity, 0)),
             Kind::Text | Kind::Enum(_) | Kind::Message(_) | Kind::Group(_) => {
-                Self::Text(StringBuilder::with_capacity(capacity, 0))
+                Self::Text(TextBuilder::with_capacity(capacity, 0))
             }
         }
     }
@@ -110,8 +111,8 @@ impl Grower {
             Self::Uint64(builder) => builder.append_option(number),
             Self::Float(builder) => builder.append_option(number.map(|number| f32::from_bits(number as u32))),
             Self::Double(builder) => builder.append_option(number.map(f64::from_bits)),
-            Self::Text(builder) => builder.append_option(match value {
-                Value::Text(text) => Some(text.as_str()),
+            Self::Text(texts) => texts.append(match value {
+                Value::Text(text) => Some(text.as_bytes()),
                 _ => None,
             }),
             Self::Bytes(builder) => builder.append_option(match value {
@@ -132,13 +133,13 @@ impl Grower {
                 let held = value.message().map(|base| filled(growing.tables, *kind, record.value(base, *slot)));
                 inner.append(growing, record, held.unwrap_or(Value::Absent))?;
             }
-            Self::Json(id, builder) => match value.message() {
+            Self::Json(id, texts) => match value.message() {
                 Some(base) => {
                     growing.text.clear();
                     JsonWriter::new(growing.tables, growing.text).message(record, *id, base)?;
-                    append_json(builder, growing)?;
+                    append_json(texts, growing)?;
                 }
-                None => builder.append_null(),
+                None => texts.append(None),
             },
             Self::Struct(columns) => columns.append(growing, record, value.message())?,
             Self::List(list) => list.append(growing, record, value)?,
@@ -161,7 +162,7 @@ impl Grower {
             Self::Uint64(mut builder) => Arc::new(builder.finish()),
             Self::Float(mut builder) => Arc::new(builder.finish()),
             Self::Double(mut builder) => Arc::new(builder.finish()),
-            Self::Text(mut builder) | Self::Json(_, mut builder) => Arc::new(builder.finish()),
+            Self::Text(texts) | Self::Json(_, texts) => Arc::new(texts.finish()?),
             Self::Bytes(mut builder) => Arc::new(builder.finish()),
             Self::Enum(_, names) => names.finish()?,
             Self::Which(names) => names.finish()?,
@@ -176,12 +177,12 @@ impl Grower {
 }
 
 /// Appends the text that was written. Names of fields are in it, so it can be many times the size of its message.
-fn append_json(builder: &mut StringBuilder, growing: &mut Growing<'_>) -> Result<(), WireError> {
-    let bytes = builder.values_slice().len() + growing.text.len();
+fn append_json(texts: &mut TextBuilder, growing: &mut Growing<'_>) -> Result<(), WireError> {
+    let bytes = texts.bytes() + growing.text.len();
     if i32::try_from(bytes).is_err() {
         return Err(WireError::too_large(bytes));
     }
     *growing.cells += growing.text.len() / CELL_BYTES;
-    builder.append_value(&growing.text);
+    texts.append(Some(growing.text));
     Ok(())
 }

@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A number of up to 64 bits. Zeros at its end are fine, a 65th bit is not.
-    #[inline]
+    #[inline(always)]
     pub fn varint(&mut self) -> Result<u64, WireError> {
         match self.rest {
             [byte, rest @ ..] if *byte < 0x80 => {
@@ -82,11 +82,16 @@ impl<'a> Reader<'a> {
                 self.rest = rest;
                 Ok(u64::from(*low & 0x7F) | u64::from(*high) << 7)
             }
-            _ => self.long_varint(),
+            _ => {
+                let (value, rest) = self.long_varint()?;
+                self.rest = rest;
+                Ok(value)
+            }
         }
     }
 
-    fn long_varint(&mut self) -> Result<u64, WireError> {
+    /// The number, and what comes after it. It takes no reference, for that would keep the reader out of the registers.
+    fn long_varint(self) -> Result<(u64, &'a [u8]), WireError> {
         let mut value = 0;
         for (index, &byte) in self.rest.iter().take(MAX_VARINT).enumerate() {
             value |= u64::from(byte & 0x7F) << (7 * index);
@@ -94,8 +99,7 @@ impl<'a> Reader<'a> {
                 if index == MAX_VARINT - 1 && byte > 1 {
                     break;
                 }
-                self.rest = self.rest.get(index + 1..).unwrap_or_default();
-                return Ok(value);
+                return Ok((value, self.rest.get(index + 1..).unwrap_or_default()));
             }
         }
         let fault = if self.rest.len() < MAX_VARINT { Fault::CutOffNumber } else { Fault::LongNumber };
@@ -112,7 +116,7 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
-    #[inline]
+    #[inline(always)]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
         let Some((bytes, rest)) = self.rest.split_first_chunk::<N>() else { return Err(self.cut_off(N as u64)) };
         self.rest = rest;
@@ -120,7 +124,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Bytes with their length before them.
-    #[inline]
+    #[inline(always)]
     pub fn bytes(&mut self) -> Result<&'a [u8], WireError> {
         let length = self.varint()?;
         let split = usize::try_from(length).ok().and_then(|length| self.rest.split_at_checked(length));
@@ -130,7 +134,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Text with its length before it.
-    #[inline]
+    #[inline(always)]
     pub fn text(&mut self) -> Result<Text<'a>, WireError> {
         let bytes = self.bytes()?;
         Text::check(bytes).map_err(|valid| WireError::new(Fault::Text, self.at() - bytes.len() + valid))
@@ -152,7 +156,7 @@ impl<'a> Reader<'a> {
     }
 
     #[cold]
-    fn cut_off(&self, needed: u64) -> WireError {
+    fn cut_off(self, needed: u64) -> WireError {
         let missing = needed.saturating_sub(self.rest.len() as u64);
         WireError::new(Fault::CutOff { missing }, self.at())
     }

@@ -90,9 +90,9 @@ const DESCRIPTOR: &str = "google/protobuf/descriptor.proto";
 
 fn error(body: &[u8]) -> String {
     let mut transcoder = Transcoder::new(&descriptor_set(DESCRIPTOR), "google.protobuf.DescriptorProto").unwrap();
-    let mut json = String::from("kept");
+    let mut json = b"kept".to_vec();
     let error = transcoder.push_json(body, &mut json).unwrap_err();
-    assert_eq!(json, "kept", "nothing is appended");
+    assert_eq!(json, b"kept", "nothing is appended");
     error.to_string()
 }
 

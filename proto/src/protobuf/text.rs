@@ -45,10 +45,13 @@ impl<'a> From<&'a str> for Text<'a> {
 /// Eight bytes at a time, and inline: a call of the standard library's costs as much as most fields take.
 #[inline]
 fn is_ascii(bytes: &[u8]) -> bool {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let words = words.iter().fold(0, |seen, word| seen | u64::from_ne_bytes(*word));
-    let rest = rest.iter().fold(0, |seen, byte| seen | byte);
-    (words & 0x8080_8080_8080_8080) == 0 && rest < 0x80
+    let Some(last) = bytes.last_chunk::<8>() else {
+        return bytes.iter().fold(0, |seen, byte| seen | byte) < 0x80;
+    };
+    // The last eight are some of the words before once more, where their number is not a multiple.
+    let (words, _) = bytes.as_chunks::<8>();
+    let seen = words.iter().fold(u64::from_ne_bytes(*last), |seen, word| seen | u64::from_ne_bytes(*word));
+    seen & 0x8080_8080_8080_8080 == 0
 }
 
 #[cfg(test)]

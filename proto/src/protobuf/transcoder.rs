@@ -26,12 +26,12 @@ impl Transcoder {
         Ok(Self { tables, message: found, shelf: Shelf::default() })
     }
 
-    /// Appends the JSON of a message. Unknown fields are left out; an unknown enum value is its number.
+    /// Appends the JSON of a message, which is UTF-8. Unknown fields are left out; an unknown enum value is its number.
     ///
     /// # Errors
     ///
     /// The body is no such message; nothing was appended then.
-    pub fn push_json(&mut self, body: &[u8], out: &mut String) -> Result<(), WireError> {
+    pub fn push_json(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<(), WireError> {
         let start = out.len();
         let mut record = self.shelf.take();
         let read = record.read(&self.tables, self.message, body);

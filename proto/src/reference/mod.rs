@@ -56,7 +56,7 @@ impl ReferenceColumns {
             Some(payload) => serde_json::to_string(payload)?,
             None => String::from("{}"),
         };
-        Ok(self.rows.push(&event(&envelope), hour, &json, body.len(), stream_sequence, published_at_ns)?)
+        Ok(self.rows.push(&event(&envelope), hour, json.as_bytes(), body.len(), stream_sequence, published_at_ns)?)
     }
 
     /// The rows so far as one batch.

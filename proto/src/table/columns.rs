@@ -19,6 +19,7 @@ use crate::nested::{CELL_BYTES, Growing, StructGrower, Texts};
 use crate::partition::EventHour;
 use crate::poison::Poison;
 use crate::protobuf::{MessageId, Record, Shelf, Tables, WireError, push_unknown};
+use crate::text_builder::TextBuilder;
 
 /// A batch is full with so many values, which is about 8 MiB of them.
 const FULL: usize = 1 << 20;
@@ -28,8 +29,10 @@ const FULL: usize = 1 << 20;
 pub struct TableColumns {
     table: Table,
     message: Message,
-    /// For one text.
+    /// For one folder's name.
     scratch: String,
+    /// For one text of JSON.
+    json: Vec<u8>,
     partition: Vec<PartitionGrower>,
     /// Where they are not among the columns of the message.
     stamps: Option<Stamps>,
@@ -61,7 +64,7 @@ struct Stamps {
 #[derive(Debug)]
 enum Unknown {
     Protobuf(BinaryBuilder, Vec<u8>),
-    Json(StringBuilder, String),
+    Json(TextBuilder, Vec<u8>),
 }
 
 #[derive(Debug)]
@@ -105,10 +108,11 @@ impl TableColumns {
                 Format::Protobuf(_) | Format::Events(_) => {
                     Unknown::Protobuf(BinaryBuilder::with_capacity(capacity, 0), Vec::new())
                 }
-                Format::Json(_) => Unknown::Json(StringBuilder::with_capacity(capacity, 0), String::new()),
+                Format::Json(_) => Unknown::Json(TextBuilder::with_capacity(capacity, 0), Vec::new()),
             }),
             table: table.clone(),
             scratch: String::new(),
+            json: Vec::new(),
             budget: TextBudget::default(),
             width,
             cells: 0,
@@ -167,6 +171,7 @@ impl TableColumns {
             layout: &table.layout,
             partition: &mut self.partition,
             scratch: &mut self.scratch,
+            json: &mut self.json,
             cells: &mut self.cells,
             published_at_ns,
         };
@@ -209,10 +214,11 @@ impl TableColumns {
         columns.extend(self.stamps.into_iter().flat_map(Stamps::finish));
         columns.extend(self.row_index.map(|mut index| Arc::new(index.finish()) as ArrayRef));
         columns.extend(self.notes.into_iter().map(|mut notes| Arc::new(notes.finish()) as ArrayRef));
-        columns.extend(self.unknown.map(|unknown| match unknown {
-            Unknown::Protobuf(mut column, _) => Arc::new(column.finish()) as ArrayRef,
-            Unknown::Json(mut column, _) => Arc::new(column.finish()),
-        }));
+        columns.extend(match self.unknown {
+            None => None,
+            Some(Unknown::Protobuf(mut column, _)) => Some(Arc::new(column.finish()) as ArrayRef),
+            Some(Unknown::Json(column, _)) => Some(Arc::new(column.finish()?) as ArrayRef),
+        });
         RecordBatch::try_new(self.table.schema_of(Texts::Dictionary), columns)
     }
 }
@@ -222,6 +228,7 @@ struct Beside<'c> {
     layout: &'c Layout,
     partition: &'c mut [PartitionGrower],
     scratch: &'c mut String,
+    json: &'c mut Vec<u8>,
     cells: &'c mut usize,
     published_at_ns: i64,
 }
@@ -237,7 +244,7 @@ impl Beside<'_> {
     ) -> Result<(), PushError> {
         messages.read(record, body)?;
         let hour = self.layout.hour(&protobuf::Read { of: messages, record }, self.published_at_ns)?;
-        let mut growing = Growing { tables: &messages.tables, text: self.scratch, cells: self.cells };
+        let mut growing = Growing { tables: &messages.tables, text: self.json, cells: self.cells };
         let appended = columns.append(&mut growing, record, Some(0));
         appended.map_err(|source| messages.not_a_message(source))?;
         self.push_folders(&protobuf::Read { of: messages, record }, hour);
@@ -257,7 +264,7 @@ impl Beside<'_> {
         events.read(record, body)?;
         let hour = self.layout.hour(&events::Read { of: events, record }, self.published_at_ns)?;
         let row = EventRow { hour, bytes: body.len(), stream_sequence, published_at_ns: self.published_at_ns };
-        columns.push(events, record, &row, (self.scratch, self.cells))?;
+        columns.push(events, record, &row, (self.json, self.cells))?;
         self.push_folders(&events::Read { of: events, record }, hour);
         let copied = keep_unknown(unknown, events.tables(), events.envelope, record, body);
         copied.map_err(Poison::from)?;
@@ -282,7 +289,7 @@ impl Beside<'_> {
                 let copied = json::push_unknown(&documents.columns, documents.part(), body, text);
                 copied.map_err(Poison::from)?;
             }
-            column.append_option((!text.is_empty()).then_some(&*text));
+            column.append((!text.is_empty()).then_some(&*text));
         }
         columns.append(row, Cell::Struct(0), self.cells);
         self.push_folders(&values, hour);

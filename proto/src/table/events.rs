@@ -226,7 +226,7 @@ pub(super) struct EventRows {
     pub shelf: Shelf,
     rows: Rows,
     payload: Option<StructGrower>,
-    json: String,
+    json: Vec<u8>,
 }
 
 impl EventRows {
@@ -237,7 +237,7 @@ impl EventRows {
             shelf: Shelf::default(),
             rows: Rows::of(&events.columns, capacity),
             payload: events.payload.as_ref().map(grower),
-            json: String::new(),
+            json: Vec::new(),
         }
     }
 
@@ -247,7 +247,7 @@ impl EventRows {
         events: &Events,
         record: &mut Record<'_>,
         row: &EventRow,
-        growing: (&mut String, &mut usize),
+        growing: (&mut Vec<u8>, &mut usize),
     ) -> Result<(), PushError> {
         let (text, cells) = growing;
         self.json.clear();
@@ -255,7 +255,7 @@ impl EventRows {
             Some(payload) => JsonWriter::new(events.tables(), &mut self.json)
                 .message(record, payload.message, payload.base)
                 .map_err(Poison::from)?,
-            None => self.json.push_str("{}"),
+            None => self.json.extend_from_slice(b"{}"),
         }
         *cells += self.json.len() / nested::CELL_BYTES;
         let event = events.schema.event(record);

@@ -128,5 +128,5 @@ fn cut_document<'a>(documents: &Json, body: &'a [u8]) -> Result<(Batch<'a>, usiz
     let (around, elements) = documents.cut(body)?;
     let elements: Vec<_> = elements.into_iter().map(str::as_bytes).collect();
     let rows = elements.len();
-    Ok((Batch { around: around.into_bytes(), elements, end: END.as_bytes() }, rows))
+    Ok((Batch { around, elements, end: END.as_bytes() }, rows))
 }

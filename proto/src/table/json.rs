@@ -95,7 +95,7 @@ impl Json {
     }
 
     /// What stands around the elements of a batch, as the start of each row, and the elements; behind each comes `END`.
-    pub fn cut<'a>(&self, body: &'a [u8]) -> Result<(String, Vec<&'a str>), JsonError> {
+    pub fn cut<'a>(&self, body: &'a [u8]) -> Result<(Vec<u8>, Vec<&'a str>), JsonError> {
         let index = self.exploded.unwrap_or_default();
         let text = Document::default().read(&self.columns, Part::Around(index), body)?;
         cut(&self.columns.columns[index].key, text)

@@ -41,8 +41,9 @@ impl Schema {
     ///
     /// Where the two disagree.
     pub fn agree(&mut self, body: &[u8]) -> bool {
-        let mut ours = String::from("before ");
+        let mut ours = b"before ".to_vec();
         let pushed = self.transcoder.push_json(body, &mut ours);
+        let ours = String::from_utf8(ours).unwrap();
         let expected = DynamicMessage::decode(self.message.clone(), body);
         match (&pushed, &expected) {
             (Ok(()), Ok(expected)) => assert_eq!(ours, format!("before {}", json::text(expected))),

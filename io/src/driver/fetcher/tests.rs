@@ -1,7 +1,8 @@
 //! A fetcher between a source that has everything at once and a driver that takes its time.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::AtomicUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use warehouse_sink_core::{MessageId, Row, Rows};
 
@@ -99,12 +100,11 @@ fn start(decoder: &Counting) -> (mpsc::Receiver<FromTest>, Stop) {
     let (driver, inbox) = mpsc::channel(2);
     let (stop, stopped) = Stop::new();
     let metrics = Metrics::noop();
-    let (health, ids) = (Health::new(), Arc::new(AtomicU64::new(0)));
+    let health = Health::new();
     let fetcher = Fetcher {
         source: Everything,
         decoder: decoder.clone(),
         driver,
-        ids,
         stop: stopped,
         health,
         metrics,

@@ -13,15 +13,15 @@ use super::record::{Record, Value, scalar as read_scalar};
 use super::table::{Cardinality, Field, Kind, MessageId, Tables};
 pub(crate) use text::push_text;
 
-/// Appends JSON to a text.
+/// Appends JSON to bytes, which stay UTF-8.
 #[derive(Debug)]
 pub(crate) struct JsonWriter<'t, 'o> {
     tables: &'t Tables,
-    out: &'o mut String,
+    out: &'o mut Vec<u8>,
 }
 
 impl<'t, 'o> JsonWriter<'t, 'o> {
-    pub fn new(tables: &'t Tables, out: &'o mut String) -> Self {
+    pub fn new(tables: &'t Tables, out: &'o mut Vec<u8>) -> Self {
         Self { tables, out }
     }
 
@@ -38,17 +38,17 @@ impl<'t, 'o> JsonWriter<'t, 'o> {
     }
 
     fn fields(&mut self, record: &mut Record<'_>, id: MessageId, base: u32) -> Result<(), WireError> {
-        let mut comma = Comma('{');
+        let mut comma = Comma(b'{');
         for (index, field) in self.tables.message(id).fields.iter().enumerate() {
             let value = record.shown(base, index, field);
             if value == Value::Absent {
                 continue;
             }
             comma.push(self.out);
-            self.out.push_str(&field.json_key);
+            self.out.extend_from_slice(&field.json_key);
             self.field(record, field, value)?;
         }
-        comma.close(self.out, '}');
+        comma.close(self.out, b'}');
         Ok(())
     }
 
@@ -76,7 +76,7 @@ impl<'t, 'o> JsonWriter<'t, 'o> {
     }
 
     fn list(&mut self, record: &mut Record<'_>, field: &Field, list: Value<'_>) -> Result<(), WireError> {
-        let mut comma = Comma('[');
+        let mut comma = Comma(b'[');
         let mut place = record.first(list);
         while let Some((element, next)) = place {
             let mut reader = element.reader;
@@ -93,7 +93,7 @@ impl<'t, 'o> JsonWriter<'t, 'o> {
             }
             place = record.next(next);
         }
-        comma.close(self.out, ']');
+        comma.close(self.out, b']');
         Ok(())
     }
 
@@ -120,36 +120,36 @@ impl<'t, 'o> JsonWriter<'t, 'o> {
         let tables = self.tables;
         let Kind::Message(id) = field.kind else { return Ok(()) };
         let Some((key, value)) = tables.message(id).entry_fields() else { return Ok(()) };
-        let mut comma = Comma('{');
+        let mut comma = Comma(b'{');
         let first = record.collect_entries(tables, field, key, list)?;
         for index in first..record.entries() {
             let Some((entry, mut reader)) = record.entry(index, key.kind) else { continue };
             comma.push(self.out);
             scalar::push_key(self.out, key.kind, entry.key);
-            self.out.push(':');
+            self.out.push(b':');
             record.with_element(tables, field, &mut reader, |record, base| {
                 let found = scalar::or_default(tables, value.kind, record.value(base, value.slot));
                 self.value(record, value.kind, found)
             })?;
         }
         record.forget_entries(first);
-        comma.close(self.out, '}');
+        comma.close(self.out, b'}');
         Ok(())
     }
 }
 
 /// What stands before the next element: a bracket before the first, a comma before the others.
-struct Comma(char);
+struct Comma(u8);
 
 impl Comma {
-    fn push(&mut self, out: &mut String) {
+    fn push(&mut self, out: &mut Vec<u8>) {
         out.push(self.0);
-        self.0 = ',';
+        self.0 = b',';
     }
 
     /// Ends a list or an object, which is empty where its bracket still has to be written.
-    fn close(self, out: &mut String, bracket: char) {
-        if self.0 != ',' {
+    fn close(self, out: &mut Vec<u8>, bracket: u8) {
+        if self.0 != b',' {
             out.push(self.0);
         }
         out.push(bracket);

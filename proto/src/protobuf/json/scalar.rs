@@ -8,12 +8,12 @@ use crate::protobuf::record::Value;
 use crate::protobuf::table::{Kind, Tables};
 
 /// Appends a number, a text, or bytes.
-pub(super) fn push(tables: &Tables, out: &mut String, kind: Kind, value: Value<'_>) {
+pub(super) fn push(tables: &Tables, out: &mut Vec<u8>, kind: Kind, value: Value<'_>) {
     let number = value.number();
     match kind {
-        Kind::Text => push_text(out, value.text().as_str()),
+        Kind::Text => push_text(out, value.text().as_bytes()),
         Kind::Bytes => push_bytes(out, value),
-        Kind::Bool => out.push_str(if number == 0 { "false" } else { "true" }),
+        Kind::Bool => out.extend_from_slice(if number == 0 { b"false" } else { b"true" }),
         Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => push_integer(out, number.cast_signed()),
         Kind::Uint32 | Kind::Fixed32 => push_integer(out, number),
         Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 | Kind::Uint64 | Kind::Fixed64 => push_quoted(out, kind, number),
@@ -22,21 +22,21 @@ pub(super) fn push(tables: &Tables, out: &mut String, kind: Kind, value: Value<'
         Kind::Enum(id) => {
             let (table, number) = (tables.enumeration(id), number as i32);
             match table.name(number) {
-                _ if table.is_null => out.push_str("null"),
-                Some(name) => push_text(out, name),
+                _ if table.is_null => out.extend_from_slice(b"null"),
+                Some(name) => push_text(out, name.as_bytes()),
                 // A number that this version of the schema does not know stays a number, so nothing is lost.
                 None => push_integer(out, i64::from(number)),
             }
         }
-        Kind::Message(_) | Kind::Group(_) => out.push_str("{}"),
+        Kind::Message(_) | Kind::Group(_) => out.extend_from_slice(b"{}"),
     }
 }
 
 /// Appends a map's key, which JSON has as a text whatever its kind.
-pub(super) fn push_key(out: &mut String, kind: Kind, key: Value<'_>) {
+pub(super) fn push_key(out: &mut Vec<u8>, kind: Kind, key: Value<'_>) {
     match kind {
-        Kind::Text => push_text(out, key.text().as_str()),
-        Kind::Bool => out.push_str(if key.number() == 0 { "\"false\"" } else { "\"true\"" }),
+        Kind::Text => push_text(out, key.text().as_bytes()),
+        Kind::Bool => out.extend_from_slice(if key.number() == 0 { b"\"false\"" } else { b"\"true\"" }),
         _ => push_quoted(out, kind, key.number()),
     }
 }
@@ -49,37 +49,41 @@ pub(super) fn or_default<'a>(tables: &Tables, kind: Kind, value: Value<'a>) -> V
     }
 }
 
-fn push_integer(out: &mut String, number: impl itoa::Integer) {
-    out.push_str(itoa::Buffer::new().format(number));
+fn push_integer(out: &mut Vec<u8>, number: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-fn push_quoted(out: &mut String, kind: Kind, number: u64) {
-    out.push('"');
+fn push_quoted(out: &mut Vec<u8>, kind: Kind, number: u64) {
+    out.push(b'"');
     match kind {
         Kind::Uint64 | Kind::Fixed64 => push_integer(out, number),
         _ => push_integer(out, number.cast_signed()),
     }
-    out.push('"');
+    out.push(b'"');
 }
 
-fn push_bytes(out: &mut String, value: Value<'_>) {
-    let Value::Bytes(bytes) = value else { return out.push_str("\"\"") };
-    out.push('"');
-    STANDARD.encode_string(bytes, out);
-    out.push('"');
+fn push_bytes(out: &mut Vec<u8>, value: Value<'_>) {
+    let Value::Bytes(bytes) = value else { return out.extend_from_slice(b"\"\"") };
+    out.push(b'"');
+    let start = out.len();
+    out.resize(start + bytes.len().div_ceil(3) * 4, b'=');
+    // The room is what it takes.
+    let written = STANDARD.encode_slice(bytes, &mut out[start..]);
+    debug_assert!(written.is_ok_and(|written| start + written == out.len()));
+    out.push(b'"');
 }
 
-fn push_float(out: &mut String, number: f32) {
+fn push_float(out: &mut Vec<u8>, number: f32) {
     match non_finite(f64::from(number)) {
-        Some(name) => out.push_str(name),
-        None => out.push_str(zmij::Buffer::new().format_finite(number)),
+        Some(name) => out.extend_from_slice(name.as_bytes()),
+        None => out.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes()),
     }
 }
 
-fn push_double(out: &mut String, number: f64) {
+fn push_double(out: &mut Vec<u8>, number: f64) {
     match non_finite(number) {
-        Some(name) => out.push_str(name),
-        None => out.push_str(zmij::Buffer::new().format_finite(number)),
+        Some(name) => out.extend_from_slice(name.as_bytes()),
+        None => out.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes()),
     }
 }
 

@@ -13,12 +13,12 @@ impl JsonWriter<'_, '_> {
     /// Appends a message of which nothing is set.
     pub(super) fn nothing(&mut self, id: MessageId) {
         match self.tables.message(id).well_known {
-            Some(WellKnown::Timestamp(_)) => self.out.push_str("\"1970-01-01T00:00:00Z\""),
-            Some(WellKnown::Duration(_)) => self.out.push_str("\"0s\""),
+            Some(WellKnown::Timestamp(_)) => self.out.extend_from_slice(b"\"1970-01-01T00:00:00Z\""),
+            Some(WellKnown::Duration(_)) => self.out.extend_from_slice(b"\"0s\""),
             Some(WellKnown::Wrapper { kind, .. }) => scalar::push(self.tables, self.out, kind, Value::Absent),
-            Some(WellKnown::List { .. }) => self.out.push_str("[]"),
-            Some(WellKnown::Value) => self.out.push_str("null"),
-            Some(WellKnown::Struct { .. }) | None => self.out.push_str("{}"),
+            Some(WellKnown::List { .. }) => self.out.extend_from_slice(b"[]"),
+            Some(WellKnown::Value) => self.out.extend_from_slice(b"null"),
+            Some(WellKnown::Struct { .. }) | None => self.out.extend_from_slice(b"{}"),
         }
     }
 
@@ -33,11 +33,11 @@ impl JsonWriter<'_, '_> {
         let tables = self.tables;
         match known {
             WellKnown::Timestamp(at) => match timestamp(record, at, base) {
-                Some(text) => self.out.push_str(&text),
+                Some(text) => self.out.extend_from_slice(text.as_bytes()),
                 None => self.fields(record, id, base)?,
             },
             WellKnown::Duration(span) => match duration(record, span, base) {
-                Some(text) => self.out.push_str(&text),
+                Some(text) => self.out.extend_from_slice(text.as_bytes()),
                 None => self.fields(record, id, base)?,
             },
             WellKnown::Wrapper { slot, kind } => scalar::push(tables, self.out, kind, record.value(base, slot)),
@@ -58,7 +58,7 @@ impl JsonWriter<'_, '_> {
                 return self.field(record, field, value);
             }
         }
-        self.out.push_str("null");
+        self.out.extend_from_slice(b"null");
         Ok(())
     }
 }

@@ -29,12 +29,12 @@ impl<'a> Record<'a> {
             let start = reader.at();
             let sent = reader.varint()?;
             // Nearly all fields of nearly all messages.
-            if let Some(field) = table.fields.get(expected)
-                && field.plain_key == Some(sent)
-            {
-                let value = scalar(field.kind, reader).map_err(|error| error.within(&field.name))?;
-                self.slots[(base + field.slot) as usize] = value;
-                expected += 1;
+            if let Some((index, plain)) = table.plain(sent, expected) {
+                match scalar(plain.kind, reader) {
+                    Ok(value) => self.slots[(base + plain.slot) as usize] = value,
+                    Err(error) => return Err(error.within(&table.fields[index].name)),
+                }
+                expected = index + 1;
                 continue;
             }
             let key = Key::new(sent, start)?;
@@ -234,7 +234,7 @@ impl Place {
 
 /// Reads a value that is no message. Numbers of more bits than their kind has lose the upper ones, as in every protobuf
 /// implementation.
-#[inline]
+#[inline(always)]
 pub(crate) fn scalar<'a>(kind: Kind, reader: &mut Reader<'a>) -> Result<Value<'a>, WireError> {
     let signed = |number: i32| i64::from(number).cast_unsigned();
     Ok(Value::Number(match kind {

@@ -7,7 +7,7 @@ use prost_reflect::{DescriptorPool, EnumDescriptor, FieldDescriptor, Kind as Des
 
 use super::numbers::Numbers;
 use super::well_known::WellKnown;
-use super::{Cardinality, EnumId, EnumTable, Field, Kind, MessageId, MessageTable, SchemaError, Tables, plain_key};
+use super::{Cardinality, EnumId, EnumTable, Field, Kind, MessageId, MessageTable, Plain, SchemaError, Tables};
 use crate::protobuf::json::push_text;
 
 impl Tables {
@@ -90,6 +90,7 @@ fn message_table(ids: &Ids, message: &MessageDescriptor) -> Result<MessageTable,
     Ok(MessageTable {
         name: message.full_name().into(),
         well_known: WellKnown::of(message.full_name(), &fields),
+        plain: fields.iter().map(Plain::of).collect(),
         fields: fields.into(),
         oneofs: oneofs.into(),
         slots: slots.used,
@@ -114,19 +115,11 @@ impl Slots {
 
 fn field_table(ids: &Ids, slots: &mut Slots, field: &FieldDescriptor) -> Result<Field, SchemaError> {
     let (cardinality, slot) = place(slots, field);
-    let mut json_key = String::new();
-    push_text(&mut json_key, field.name());
-    json_key.push(':');
+    let mut json_key = Vec::new();
+    push_text(&mut json_key, field.name().as_bytes());
+    json_key.push(b':');
     let (number, kind) = (field.number(), ids.kind(field)?);
-    Ok(Field {
-        plain_key: plain_key(number, kind, cardinality),
-        number,
-        slot,
-        kind,
-        cardinality,
-        name: field.name().into(),
-        json_key: json_key.into(),
-    })
+    Ok(Field { number, slot, kind, cardinality, name: field.name().into(), json_key: json_key.into() })
 }
 
 fn place(slots: &mut Slots, field: &FieldDescriptor) -> (Cardinality, u32) {

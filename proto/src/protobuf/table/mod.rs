@@ -6,6 +6,7 @@ mod numbers;
 mod well_known;
 
 use std::collections::HashSet;
+use std::num::NonZeroU32;
 
 use thiserror::Error;
 
@@ -155,10 +156,10 @@ impl Tables {
 
     /// Makes a repeated field one that has one value or none.
     pub fn make_single(&mut self, id: MessageId, index: usize) {
-        let field = self.messages.get_mut(id.0 as usize).and_then(|message| message.fields.get_mut(index));
-        if let Some(field) = field {
+        let Some(message) = self.messages.get_mut(id.0 as usize) else { return };
+        if let (Some(field), Some(plain)) = (message.fields.get_mut(index), message.plain.get_mut(index)) {
             field.cardinality = Cardinality::Explicit;
-            field.plain_key = plain_key(field.number, field.kind, field.cardinality);
+            *plain = Plain::of(field);
         }
     }
 
@@ -183,9 +184,24 @@ pub(crate) struct MessageTable {
     /// How many slots a record needs for a message of this type.
     pub slots: u32,
     numbers: Numbers,
+    /// What is asked first of each of the fields: nearly always it is all that is asked.
+    plain: Box<[Plain]>,
 }
 
 impl MessageTable {
+    /// The field with this key and its index, if it has one value and is no message and in no oneof. `expected` is the index that it has
+    /// in a message whose fields come in order.
+    #[inline]
+    pub fn plain(&self, key: u64, expected: usize) -> Option<(usize, &Plain)> {
+        match self.plain.get(expected) {
+            Some(plain) if plain.has(key) => Some((expected, plain)),
+            _ => {
+                let index = self.numbers.find(u32::try_from(key >> 3).ok()?)?;
+                self.plain.get(index).filter(|plain| plain.has(key)).map(|plain| (index, plain))
+            }
+        }
+    }
+
     /// The field with this number and its index, where `expected` is the index that it has in a message whose fields come in order.
     #[inline]
     pub fn field(&self, number: u32, expected: usize) -> Option<(usize, &Field)> {
@@ -207,8 +223,6 @@ impl MessageTable {
 /// One field of a message.
 #[derive(Debug)]
 pub(crate) struct Field {
-    /// The key as it is sent, of a field that has one value and is no message and in no oneof.
-    pub plain_key: Option<u64>,
     pub number: u32,
     /// The slot of its value within those of its message.
     pub slot: u32,
@@ -217,14 +231,31 @@ pub(crate) struct Field {
     /// The name in the .proto file.
     pub name: Box<str>,
     /// The name as JSON has it before a value: in quotes, with the colon.
-    pub json_key: Box<str>,
+    pub json_key: Box<[u8]>,
 }
 
-/// See [`Field::plain_key`].
-fn plain_key(number: u32, kind: Kind, cardinality: Cardinality) -> Option<u64> {
-    let single = matches!(cardinality, Cardinality::Implicit | Cardinality::Explicit);
-    let plain = single && !matches!(kind, Kind::Message(_) | Kind::Group(_));
-    plain.then(|| Key { number, wire_type: kind.wire_type() }.sent().into())
+/// What reading a field takes that has one value and is no message and in no oneof.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plain {
+    /// As it is sent. None for all other fields.
+    key: Option<NonZeroU32>,
+    pub slot: u32,
+    pub kind: Kind,
+}
+
+impl Plain {
+    fn of(field: &Field) -> Self {
+        let Field { number, slot, kind, cardinality, .. } = *field;
+        let single = matches!(cardinality, Cardinality::Implicit | Cardinality::Explicit);
+        let plain = single && !matches!(kind, Kind::Message(_) | Kind::Group(_));
+        let key = Key { number, wire_type: kind.wire_type() }.sent();
+        Self { key: NonZeroU32::new(key).filter(|_| plain), slot, kind }
+    }
+
+    #[inline]
+    fn has(&self, key: u64) -> bool {
+        self.key.is_some_and(|own| u64::from(own.get()) == key)
+    }
 }
 
 /// How often a field has a value, and how it is known that it has one.
