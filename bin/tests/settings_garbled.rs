@@ -1,9 +1,15 @@
-//! Settings files that went wrong in every way: never a panic, and always a word on what is wrong and where.
+//! Settings files that went wrong in every way: never a panic, and always a word on what is wrong and where. What is asked of each, the fuzzer asks too.
 
-use std::panic::catch_unwind;
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::path::Path;
 
-use warehouse_sink::settings::{SECTIONS, Settings, SettingsError};
+use warehouse_sink::settings::SECTIONS;
+
+#[path = "../../fuzz/src/settings.rs"]
+mod settings;
+
+use settings::settings;
 
 const RUNS: u64 = 30_000;
 
@@ -87,11 +93,10 @@ fn garble(dice: &mut Dice, text: String) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Whether a mistake is placed, or names what it is between.
-fn says_where(problem: &str) -> bool {
-    let keys = SECTIONS.iter().flat_map(|section| section.keys.iter().map(|key| (section.name, key.name)));
-    problem.starts_with("sink.toml:")
-        || keys.clone().any(|(section, key)| problem.contains(&format!("{section}.{key}")))
+/// Runs the fuzzer's target; shows what it was given, should it panic.
+fn is_taken(text: &[u8]) -> bool {
+    std::panic::catch_unwind(|| settings(text))
+        .unwrap_or_else(|_| panic!("a panic, of:\n{}", String::from_utf8_lossy(text)))
 }
 
 #[test]
@@ -101,18 +106,17 @@ fn no_file_makes_the_parser_panic_and_every_mistake_has_its_place() {
     for run in 0..RUNS {
         let text = file(&mut dice);
         let text = if run % 3 == 0 { text } else { garble(&mut dice, text) };
-        let parsed = catch_unwind(|| Settings::parse(Path::new("sink.toml"), &text, []));
-        match parsed {
-            Err(_) => panic!("a panic, of:\n{text}"),
-            Ok(Ok(_)) => taken += 1,
-            Ok(Err(SettingsError::Invalid(problems))) => {
-                refused += 1;
-                assert!(!problems.is_empty(), "refused for nothing:\n{text}");
-                let unplaced = problems.iter().map(ToString::to_string).find(|problem| !says_where(problem));
-                assert_eq!(unplaced, None, "of:\n{text}");
-            }
-            Ok(Err(other)) => panic!("{other}, of:\n{text}"),
-        }
+        *(if is_taken(text.as_bytes()) { &mut taken } else { &mut refused }) += 1;
     }
     assert!(taken > RUNS / 20 && refused > RUNS / 4, "{taken} taken, {refused} refused");
+}
+
+#[test]
+fn the_fuzzers_seeds_are_what_they_say() {
+    let (mut taken, mut refused) = (0, 0);
+    for seed in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/settings")).unwrap() {
+        let text = std::fs::read(seed.unwrap().path()).unwrap();
+        *(if is_taken(&text) { &mut taken } else { &mut refused }) += 1;
+    }
+    assert!(taken >= 8 && refused >= 6, "{taken} taken, {refused} refused");
 }

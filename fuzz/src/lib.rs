@@ -7,16 +7,18 @@
 //! - `any_schema`: the same with schemas that have every kind of field, and with prost-reflect.
 //! - `json`: bytes as columns and a document, read by us and by serde_json: both refuse it, or both make the same columns of it.
 //! - `descriptors`: bytes as a descriptor set, compiled into tables that read messages.
+//! - `settings`: bytes as a settings file: it is read, or each mistake in it is said with its place.
 //!
 //! ```text
 //! rustup toolchain install nightly && cargo install cargo-fuzz --locked
 //! cargo +nightly fuzz run --sanitizer none machine fuzz/corpus/machine fuzz/seeds/machine -- -max_total_time=120
 //! ```
 //!
-//! The other targets need `--features decoders`. There is no unsafe code for a sanitizer to watch, and without one it is several times as fast.
+//! The other targets need `--features decoders`, and `settings` a feature of its own name. There is no unsafe code for a sanitizer to watch, and without one it is several times as fast.
 //!
 //! `seeds/` holds inputs that reach much of what they are for, and those that once found a fault. On the stable toolchain `cargo test --manifest-path
-//! fuzz/Cargo.toml --lib` runs those of the machine, and `cargo test --test fuzz_seeds` of the decoders, with what the project's tests have built.
+//! fuzz/Cargo.toml --lib` runs those of the machine, `cargo test --test fuzz_seeds` of the decoders, and `cargo test --test settings_garbled` of settings files, with
+//! what the project's tests have built.
 
 #![allow(dead_code, reason = "the world is used without its proptest strategies")]
 
@@ -58,6 +60,8 @@ mod world;
 
 #[cfg(test)]
 mod seeds;
+#[cfg(feature = "settings")]
+mod settings;
 
 #[cfg(feature = "decoders")]
 pub use bodies::{any_schema, events};
@@ -65,6 +69,8 @@ pub use bodies::{any_schema, events};
 pub use descriptors::descriptors;
 #[cfg(feature = "decoders")]
 pub use json::json;
+#[cfg(feature = "settings")]
+pub use settings::settings;
 
 /// Reads settings and steps from the bytes, takes the steps, heals the world, and gives all commands as text.
 ///
