@@ -106,7 +106,7 @@ class Bench:
         count = self.events(case.stream)
         tool("stream.py", "forget", "--url", self.url)
         # A folder for each run, and none is removed in between: ext4 looks for an inode that was not deleted in the last seconds, which took
-        # a seventh of the sink's time with a thousand folders.
+        # up to a fifth of the sink's time with a thousand folders.
         files = Path(tempfile.mkdtemp(prefix="files-", dir=self.folder))
         address = f"http://{self.metrics}/metrics"
         program, log = self.programs / "warehouse-sink", self.folder / "sink.log"

@@ -234,6 +234,7 @@ impl Place {
 
 /// Reads a value that is no message. Numbers of more bits than their kind has lose the upper ones, as in every protobuf
 /// implementation.
+// The loop over fields is where an event is read: a call for each of its fields cost as much as many of them.
 #[inline(always)]
 pub(crate) fn scalar<'a>(kind: Kind, reader: &mut Reader<'a>) -> Result<Value<'a>, WireError> {
     let signed = |number: i32| i64::from(number).cast_unsigned();
