@@ -90,6 +90,19 @@ impl Config {
     /// is what a loaded process and a network may take.
     pub const MIN_ACK_WAIT: Duration = Duration::from_secs(1);
 
+    /// How many rows may fill before the largest batch is closed early: all but what can be written at a time, so that fetching goes on
+    /// meanwhile, or half.
+    pub(crate) fn open_rows(&self) -> usize {
+        let written = self.max_concurrent_writes.saturating_mul(self.max_batch_rows);
+        self.max_messages.saturating_sub(written).max(self.max_messages / 2)
+    }
+
+    /// How many bytes may fill. With less than half left, there might be no room for a message of the largest size, and none would be fetched
+    /// until a flush.
+    pub(crate) fn open_bytes(&self) -> u64 {
+        self.max_bytes / 2
+    }
+
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         let nonzero = [
             ("max_batch_rows", self.max_batch_rows == 0),
@@ -118,7 +131,7 @@ impl Config {
     }
 }
 
-/// Half of the budget fills while the other half is written: a batch that needs more than half would never fill.
+/// At least half of the budget fills while the rest is written: a batch that needs more than half might never fill.
 fn at_most_half(narrow: (&'static str, u64), wide: (&'static str, u64)) -> Result<(), ConfigError> {
     if narrow.1 <= wide.1 / 2 {
         return Ok(());

@@ -17,9 +17,6 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         for delivery in deliveries {
             self.take_in_one(now, delivery);
         }
-        while let Some(closed) = self.open.close_under_pressure(&self.config) {
-            self.enqueue(closed);
-        }
         self.close_what_holds_the_floor_back();
     }
 

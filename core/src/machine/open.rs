@@ -109,15 +109,13 @@ impl<P: Clone + Ord, R> OpenBatches<P, R> {
         self.close(&destination)
     }
 
-    /// Closes the largest batch while the open ones take more than half of the budget; the other half is for what is
-    /// being written.
+    /// Closes the largest batch while the open ones take more of the budget than they may; the rest is for what is being written.
     pub fn close_under_pressure(&mut self, config: &Config) -> Option<ClosedBatch<P, R>> {
-        let half_bytes = config.max_bytes / 2;
-        let half_messages = config.max_messages / 2;
-        if self.bytes <= half_bytes && self.rows <= half_messages {
+        let (bytes, rows) = (config.open_bytes(), config.open_rows());
+        if self.bytes <= bytes && self.rows <= rows {
             return None;
         }
-        let by_bytes = self.bytes > half_bytes;
+        let by_bytes = self.bytes > bytes;
         let size = |batch: &OpenBatch<R>| if by_bytes { batch.bytes } else { batch.rows.len() as u64 };
         // Of two equally large ones the older goes first.
         let largest = self.batches.iter().max_by_key(|(_, batch)| (size(batch), std::cmp::Reverse(batch.age)))?;

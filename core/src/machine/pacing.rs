@@ -10,6 +10,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
     pub(super) fn advance(&mut self, now: Timestamp) {
         self.close_due(now);
         self.writes.wake(now);
+        self.close_under_pressure();
         if self.shutdown.is_some_and(|deadline| deadline <= now) {
             self.abandon();
             return;
@@ -31,6 +32,16 @@ impl<P: Clone + Ord, R> Machine<P, R> {
                 Some(closed) => self.enqueue(closed),
                 None => return,
             }
+        }
+    }
+
+    /// Makes room in time, but no earlier than the next write starts: a batch that had to wait for its turn would be larger by then, were it
+    /// open.
+    fn close_under_pressure(&mut self) {
+        while self.writes.has_free_slot(&self.config)
+            && let Some(closed) = self.open.close_under_pressure(&self.config)
+        {
+            self.enqueue(closed);
         }
     }
 

@@ -74,6 +74,11 @@ impl<P, R> Writes<P, R> {
         self.batches.len() - self.in_flight
     }
 
+    /// Whether a batch that is queued now starts at once.
+    pub fn has_free_slot(&self, config: &Config) -> bool {
+        self.in_flight + self.ready.len() < config.max_concurrent_writes
+    }
+
     /// Queues a closed batch.
     pub fn enqueue(&mut self, closed: ClosedBatch<P, R>, stream: &str) {
         let ClosedBatch { destination, mut rows, bytes, opened_at } = closed;

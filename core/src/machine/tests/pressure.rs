@@ -47,6 +47,32 @@ fn pressure_closes_as_many_batches_as_it_takes() {
 }
 
 #[test]
+fn what_the_writes_do_not_need_may_fill() {
+    let mut rig = Rig::new(Config { max_batch_rows: 2, max_messages: 10, max_concurrent_writes: 1, ..config() });
+    let eight = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    assert!(rig.fetch((1..).zip(eight).map(|(number, partition)| one(number, number, partition))).is_empty());
+    assert_eq!(rig.fetch([one(9, 9, "i")]), ["write 0 a [1.0]"]);
+}
+
+#[test]
+fn a_batch_that_would_wait_for_its_turn_stays_open() {
+    let mut rig = Rig::new(Config { max_batch_bytes: 100, max_bytes: 200, max_concurrent_writes: 1, ..config() });
+    let commands = rig.fetch([sized(1, 1, "a", 60), sized(2, 2, "b", 30), sized(3, 3, "c", 80), sized(4, 4, "d", 25)]);
+    assert_eq!(commands, ["write 0 c [3.0]"], "and 115 bytes stay open");
+    rig.fetch([sized(5, 5, "b", 50)]);
+    assert_eq!(rig.written(0), ["ack 3", "write 1 b [2.0 5.0]"]);
+    assert_eq!(rig.written(1), ["ack 2", "ack 5"]);
+}
+
+#[test]
+fn what_backs_off_has_no_slot() {
+    let mut rig = Rig::new(Config { max_batch_bytes: 100, max_bytes: 200, max_concurrent_writes: 1, ..config() });
+    rig.fetch([sized(1, 1, "a", 60), sized(2, 2, "b", 90), sized(3, 3, "c", 45)]);
+    assert_eq!(rig.fetch([sized(4, 4, "d", 1)]), [""; 0]);
+    assert_eq!(rig.finish(0, TEMPORARY), ["write 1 a [1.0]"]);
+}
+
+#[test]
 fn one_partition_more_than_may_be_open_closes_the_oldest() {
     let mut rig = Rig::new(Config { max_open_partitions: 2, ..config() });
     // The largest stays: a flood of tiny partitions is not to break up those that carry the data.
