@@ -27,6 +27,8 @@ fn nothing_at_all_gives_every_default() {
     assert_eq!(settings.observability.log_format, LogFormat::Json);
     assert_eq!(settings.ack_wait(), Duration::from_secs(300), "the flush interval");
     assert_eq!(settings.max_ack_pending(), 4 * (200_000 + 2 * 500), "the buffer and what two fetchers ask for");
+    let alone = parse("nats.ack = \"floor\"", &[]).unwrap();
+    assert_eq!(alone.max_ack_pending(), 4 * (200_000 + 4_000), "one fetcher asks for more");
 }
 
 #[test]

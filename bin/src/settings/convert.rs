@@ -20,8 +20,8 @@ use super::types::{Ack, ColumnNames, Prefix, Secret};
 
 /// The shortest ack wait that is derived: shorter ones gain little and make the server impatient with a loaded replica.
 const SHORTEST_DERIVED_ACK_WAIT: Duration = Duration::from_secs(30);
-/// The buffer for events that small batches get anyway. Half of it is for batches that fill: ten partitions at 10,000 events each. A thousand get
-/// files of a hundred events, and half as many files as with half of it.
+/// The buffer for events that small batches get anyway. Four fifths of it are for batches that fill: sixteen partitions at 10,000 events each. A
+/// thousand get files of some 250 events.
 const LEAST_DERIVED_BUFFER: usize = 200_000;
 /// Whatever the server holds un-acked can come again. Beyond that, after the consumer was deleted, all that was acked above the
 /// ack floor that was last seen, which stands below the oldest message that is held. This takes about 20 MiB.
@@ -32,6 +32,11 @@ const LEAST_DERIVED_BYTES: u64 = 64 * 1024 * 1024;
 /// While one fetcher decodes, the server answers the other: an eighth faster on two cores, and more fetchers are no faster
 /// (docs/benchmarks.md).
 const DERIVED_FETCHERS: usize = 2;
+/// Twice as many gain nothing.
+const DERIVED_FETCH: usize = 500;
+/// Where there is one fetcher, nothing hides the time from the end of a fetch to the first message of the next: with 500 a quarter of both cores
+/// is idle, with 4,000 a sixth, and an event takes a tenth less time (docs/benchmarks.md).
+const DERIVED_FETCH_ALONE: usize = 4_000;
 /// The limit on un-acked messages is shared by all replicas. This many can fill their buffers before it holds one up.
 const REPLICAS: usize = 4;
 
@@ -43,7 +48,7 @@ impl Settings {
 
     /// How many messages the server lets be un-acked: the setting, or derived from the buffer.
     pub fn max_ack_pending(&self) -> usize {
-        let asked_for = self.fetchers().saturating_mul(self.nats.fetch_batch_size.get());
+        let asked_for = self.fetchers().saturating_mul(self.fetch_batch_size());
         let derived = self.max_buffered_events().saturating_add(asked_for).saturating_mul(REPLICAS);
         self.nats.max_ack_pending.map_or(derived, NonZeroUsize::get)
     }
@@ -99,11 +104,20 @@ impl Settings {
         }
     }
 
+    /// How many messages a fetcher asks for at most.
+    fn fetch_batch_size(&self) -> usize {
+        let derived = match self.nats.ack {
+            Ack::Each => DERIVED_FETCH,
+            Ack::Floor => DERIVED_FETCH_ALONE,
+        };
+        self.nats.fetch_batch_size.map_or(derived, NonZeroUsize::get)
+    }
+
     /// What the driver needs to know beside the machine's configuration.
     pub fn driver_options(&self, jitter_seed: u64) -> driver::Options {
         driver::Options {
             worker_count: self.fetchers(),
-            fetch_batch_size: self.nats.fetch_batch_size.get(),
+            fetch_batch_size: self.fetch_batch_size(),
             write_timeout: self.storage.write_timeout,
             shutdown_timeout: self.shutdown.timeout,
             jitter_seed,

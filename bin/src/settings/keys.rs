@@ -32,8 +32,8 @@ settings! {
         filter_subjects: Subjects = Is("events.>");
         /// Fetchers that pull in parallel. One alone would wait for the server while it decodes nothing, and the server for it.
         worker_count: Option<NonZeroUsize> = Derived("`2`; `1` with `ack = \"floor\"`"), legacy "WORKER_COUNT" "BATCH_WORKER_COUNT";
-        /// Messages that one fetch asks for at most.
-        fetch_batch_size: NonZeroUsize = Is("500"), legacy "FETCH_BATCH_SIZE" "BATCH_FETCH_BATCH_SIZE";
+        /// Messages that one fetch asks for at most. A fetcher that is alone waits for the server after each.
+        fetch_batch_size: Option<NonZeroUsize> = Derived("`500`; `4000` with `ack = \"floor\"`"), legacy "FETCH_BATCH_SIZE" "BATCH_FETCH_BATCH_SIZE";
         /// What an ack settles. `each`: its message, and replicas share the work. `floor`: its message and all before it, which takes a
         /// fraction of the acks; one replica at a time works, and the others stand by to take over. See
         /// [operations](operations.md#one-ack-for-many).

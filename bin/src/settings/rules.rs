@@ -75,7 +75,9 @@ fn limits(settings: &Settings, broken: &mut Vec<String>) {
     if let Some(workers) = nats.worker_count {
         at_most("nats.worker_count", workers, MOST_FETCHERS, broken);
     }
-    at_most("nats.fetch_batch_size", nats.fetch_batch_size, LARGEST_FETCH, broken);
+    if let Some(fetch) = nats.fetch_batch_size {
+        at_most("nats.fetch_batch_size", fetch, LARGEST_FETCH, broken);
+    }
     at_most("storage.max_concurrent_writes", settings.storage.max_concurrent_writes, MOST_WRITES, broken);
     if nats.ack == Ack::Floor {
         floor(nats, broken);
