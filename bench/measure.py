@@ -16,7 +16,8 @@ STREAM = "CAUSALITY_EVENTS"
 BARE_BATCH = 500  # what the sink fetches at once by default
 # What the sink knows of what it fetched: docs/operations.md.
 SETTLED = [*(f"messages_{fate}_total" for fate in ("acked", "nacked", "terminated", "superseded")), "settle_errors_total"]
-PAUSE = 0.02  # seconds between two looks at a process
+PAUSE = 0.02  # seconds between two looks at a process, at the least
+LONGEST_PAUSE = 0.25
 
 
 class Watched:
@@ -100,6 +101,13 @@ def holds_all(metrics: dict[str, float], count: int) -> bool:
     return fetched - again >= count and settled + held == fetched
 
 
+def pause(done: float, count: int, elapsed: float) -> float:
+    """A fifth of the time that the rest may take, in seconds. Asking for metrics takes from the cores that are measured, so there are few looks, and
+    the last ones are close together."""
+    rest = (count - done) * elapsed / max(done, 1)
+    return min(max(rest / 5, PAUSE), LONGEST_PAUSE)
+
+
 def sink(program: Path, config: Path, metrics: str, count: int, log: Path) -> dict:
     """One run of the sink: until it holds all that is not acked, then SIGTERM, then until it has ended. Its seconds are those from the start
     of the process until everything is written and acked."""
@@ -109,16 +117,17 @@ def sink(program: Path, config: Path, metrics: str, count: int, log: Path) -> di
             if not run.look():
                 run.fail(f"ended too early: {messages(seen)}")
             run.hurry(count)
-            time.sleep(2 * PAUSE)
+            time.sleep(pause(seen.get("messages_fetched_total", 0), count, run.elapsed()))
             seen = scrape(metrics) or seen
         fetched, acked = run.elapsed(), None
         os.kill(run.process.pid, signal.SIGTERM)  # Popen would reap it, and what it spent would be lost
         while run.look():
             run.hurry(count)
             seen = scrape(metrics) or seen
-            if acked is None and seen.get("messages_acked_total", 0) >= count:
+            done = seen.get("messages_acked_total", 0)
+            if acked is None and done >= count:
                 acked = run.elapsed()
-            time.sleep(PAUSE)
+            time.sleep(pause(done, count, run.elapsed()))
         run.check()
         return {
             # It may end before the last ack is seen; that all is stored is checked afterwards.
