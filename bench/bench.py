@@ -1,4 +1,4 @@
-"""Measures the sink, case by case, each beside a bare fetch-and-ack of the same stream right before or after it; bench/run builds and starts
+"""Measures the sink, case by case, each beside a bare fetch-and-ack of the same stream right before and after it; bench/run builds and starts
 this. Writes one line of JSON for each pair of runs; bench/report.py makes a table and a chart of them."""
 
 import argparse
@@ -116,10 +116,10 @@ class Bench:
             raise SystemExit(f"bench: {found['rows']} rows are stored, not {count}")
         return run | {"files": found["files"], "bytes": found["bytes"]}
 
-    def pair(self, case: Case, bare_first: bool) -> dict:
-        """Both, one right after the other."""
-        runs = [("bare", self.bare), ("sink", self.sink)]
-        return {who: run(case) for who, run in (runs if bare_first else reversed(runs))}
+    def pair(self, case: Case) -> dict:
+        """Both, one right after the other: the bare one before and after the sink, for the machine's speed may change from one to the next."""
+        before, sink, after = (run(case) for run in (self.bare, self.sink, self.bare))
+        return {"bare": {what: (before[what] + after[what]) / 2 for what in before}, "sink": sink}
 
 
 def output(*command: str) -> str:
@@ -154,7 +154,7 @@ def run(bench: Bench, cases: dict[str, Case], rounds: int, results: Path) -> Non
         held, of = bench.publish(stream), list(of)
         for number, (name, case) in itertools.product(range(rounds), of):
             facts = {"case": name, "round": number, "events": held["messages"], "stream_bytes": held["bytes"]}
-            pair = facts | bench.pair(case, bare_first=number % 2 == 0)
+            pair = facts | bench.pair(case)
             with results.open("a") as file:
                 file.write(json.dumps(pair) + "\n")
             rates = {what: held["messages"] / pair[what]["seconds"] for what in ("bare", "sink")}
