@@ -90,17 +90,9 @@ impl Config {
     /// is what a loaded process and a network may take.
     pub const MIN_ACK_WAIT: Duration = Duration::from_secs(1);
 
-    /// How many rows may fill before the largest batch is closed early: all but what can be written at a time, so that fetching goes on
-    /// meanwhile, or half.
-    pub(crate) fn open_rows(&self) -> usize {
-        let written = self.max_concurrent_writes.saturating_mul(self.max_batch_rows);
-        self.max_messages.saturating_sub(written).max(self.max_messages / 2)
-    }
-
-    /// How many bytes may fill. With less than half left, there might be no room for a message of the largest size, and none would be fetched
-    /// until a flush.
-    pub(crate) fn open_bytes(&self) -> u64 {
-        self.max_bytes / 2
+    /// The most rows that are written at a time.
+    pub(crate) fn max_rows_in_flight(&self) -> usize {
+        self.max_concurrent_writes.saturating_mul(self.max_batch_rows)
     }
 
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {

@@ -109,13 +109,16 @@ impl<P: Clone + Ord, R> OpenBatches<P, R> {
         self.close(&destination)
     }
 
-    /// Closes the largest batch while the open ones take more of the budget than they may; the rest is for what is being written.
-    pub fn close_under_pressure(&mut self, config: &Config) -> Option<ClosedBatch<P, R>> {
-        let (bytes, rows) = (config.open_bytes(), config.open_rows());
-        if self.bytes <= bytes && self.rows <= rows {
+    /// Closes the largest batch while the open ones take more than half of the budget; the rest is for what is being written. Where that needs
+    /// less than half, they may have all but as many messages as it needs. Not so with bytes: what is left has to have room for a message of
+    /// the largest size, or none would be fetched until a flush.
+    pub fn close_under_pressure(&mut self, config: &Config, held: usize) -> Option<ClosedBatch<P, R>> {
+        let by_bytes = self.bytes > config.max_bytes / 2;
+        let left = config.max_messages.saturating_sub(held);
+        let by_messages = self.rows > config.max_messages / 2 && left < config.max_rows_in_flight();
+        if !by_bytes && !by_messages {
             return None;
         }
-        let by_bytes = self.bytes > bytes;
         let size = |batch: &OpenBatch<R>| if by_bytes { batch.bytes } else { batch.rows.len() as u64 };
         // Of two equally large ones the older goes first.
         let largest = self.batches.iter().max_by_key(|(_, batch)| (size(batch), std::cmp::Reverse(batch.age)))?;

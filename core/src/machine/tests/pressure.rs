@@ -55,6 +55,16 @@ fn what_the_writes_do_not_need_may_fill() {
 }
 
 #[test]
+fn what_backs_off_takes_from_what_may_fill() {
+    let mut rig = Rig::new(Config { max_batch_rows: 2, max_messages: 10, max_concurrent_writes: 1, ..config() });
+    rig.fetch([one(1, 1, "x"), one(2, 2, "x")]);
+    rig.finish(0, TEMPORARY);
+    let six = ["a", "b", "c", "d", "e", "f"];
+    assert!(rig.fetch((3..).zip(six).map(|(number, partition)| one(number, number, partition))).is_empty());
+    assert_eq!(rig.fetch([one(9, 9, "g")]), ["write 1 a [3.0]"]);
+}
+
+#[test]
 fn a_batch_that_would_wait_for_its_turn_stays_open() {
     let mut rig = Rig::new(Config { max_batch_bytes: 100, max_bytes: 200, max_concurrent_writes: 1, ..config() });
     let commands = rig.fetch([sized(1, 1, "a", 60), sized(2, 2, "b", 30), sized(3, 3, "c", 80), sized(4, 4, "d", 25)]);
