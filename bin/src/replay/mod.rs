@@ -98,10 +98,10 @@ pub async fn replay(settings: &Settings, arguments: &Replay) -> Exit {
 }
 
 async fn put_back(settings: &Settings, arguments: &Replay) -> Result<Report, Failure> {
+    let mut progress = Progress::new(arguments.progress);
     let reader = open_reader(settings).await?;
     let schema = schema::load(settings)?;
     let source = NatsSource::connect(settings.nats_config(), Health::new()).await?;
-    let mut progress = Progress::new(arguments.progress);
     let options = options(settings, arguments);
     let tell = |so_far| progress.tell(|| text::progress(so_far));
     let report = replay::replay(&reader, &source, &schema, &options, tell).await;
