@@ -131,3 +131,19 @@ pub enum Failure {
     /// Another attempt would fail in the same way: refused credentials, a missing bucket, an impossible key.
     Permanent,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Destination;
+
+    #[test]
+    fn rows_are_seen_and_counted_together() {
+        let row = |bytes| Row { destination: Destination::Partition('p'), payload: (), bytes };
+        let one = Rows::One(row(7));
+        assert_eq!((one.as_slice(), one.bytes()), (&[row(7)][..], 7));
+        let many = Rows::Many(vec![row(2), row(3)]);
+        assert_eq!((many.as_slice(), many.bytes()), (&[row(2), row(3)][..], 5));
+        assert_eq!(Rows::Many(vec![row(2), row(u64::MAX)]).bytes(), u64::MAX);
+    }
+}

@@ -85,6 +85,14 @@ fn a_message_above_the_byte_limit_is_taken() {
 }
 
 #[test]
+fn a_message_is_taken_while_exactly_the_byte_limit_is_held() {
+    let mut rig = rig();
+    rig.fetch([sized(1, 1, "a", 50), sized(2, 2, "b", 50)]);
+    rig.fetch([sized(3, 3, "c", 1)]);
+    assert_eq!((rig.nak_delays().len(), rig.machine.stats().bytes), (0, 101));
+}
+
+#[test]
 fn messages_without_rows_take_no_capacity() {
     let mut rig = rig();
     rig.fetch([many(1, 1, &[])]);
