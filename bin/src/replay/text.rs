@@ -83,3 +83,25 @@ fn notable_text(outcome: &Outcome) -> String {
         _ => format!("still refused: {because}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_part_of_a_replay_says_how_far_it_is() {
+        let said = [
+            Progress::Listing { files: 1 },
+            Progress::Choosing { files: 1, of: 2 },
+            Progress::Searching { messages: 3, of: 4 },
+            Progress::Replaying { letters: 5, of: 6 },
+        ];
+        let expected = [
+            "1 files of dead letters found",
+            "1 of 2 files of dead letters looked through",
+            "looking for earlier replays: 3 of 4 messages of the stream",
+            "5 of 6 dead letters",
+        ];
+        assert_eq!(said.map(progress), expected);
+    }
+}

@@ -72,13 +72,9 @@ fn buffers(settings: &Settings, broken: &mut Vec<String>) {
 
 fn limits(settings: &Settings, broken: &mut Vec<String>) {
     let nats = &settings.nats;
-    if let Some(workers) = nats.worker_count {
-        at_most("nats.worker_count", workers, MOST_FETCHERS, broken);
-    }
-    if let Some(fetch) = nats.fetch_batch_size {
-        at_most("nats.fetch_batch_size", fetch, LARGEST_FETCH, broken);
-    }
-    at_most("storage.max_concurrent_writes", settings.storage.max_concurrent_writes, MOST_WRITES, broken);
+    at_most("nats.worker_count", nats.worker_count, MOST_FETCHERS, broken);
+    at_most("nats.fetch_batch_size", nats.fetch_batch_size, LARGEST_FETCH, broken);
+    at_most("storage.max_concurrent_writes", Some(settings.storage.max_concurrent_writes), MOST_WRITES, broken);
     if nats.ack == Ack::Floor {
         floor(nats, broken);
     }
@@ -114,8 +110,8 @@ fn floor(nats: &Nats, broken: &mut Vec<String>) {
     }
 }
 
-fn at_most(name: &str, value: NonZeroUsize, most: usize, broken: &mut Vec<String>) {
-    if value.get() > most {
+fn at_most(name: &str, value: Option<NonZeroUsize>, most: usize, broken: &mut Vec<String>) {
+    if let Some(value) = value.filter(|value| value.get() > most) {
         broken.push(format!("{name} ({value}) must be at most {most}: lower it"));
     }
 }

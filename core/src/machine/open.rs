@@ -111,10 +111,9 @@ impl<P: Clone + Ord, R> OpenBatches<P, R> {
 
     /// Closes the largest batch while the open ones take more than half of the budget; the rest is for what is being written. Where that needs
     /// less than half, they may have all but as many messages as it needs. Not so with bytes: what is left has to have room for a message of
-    /// the largest size, or none would be fetched until a flush.
-    pub fn close_under_pressure(&mut self, config: &Config, held: usize) -> Option<ClosedBatch<P, R>> {
+    /// the largest size, or none would be fetched until a flush. `left` is how many messages may still be fetched.
+    pub fn close_under_pressure(&mut self, config: &Config, left: usize) -> Option<ClosedBatch<P, R>> {
         let by_bytes = self.bytes > config.max_bytes / 2;
-        let left = config.max_messages.saturating_sub(held);
         let by_messages = self.rows > config.max_messages / 2 && left < config.max_rows_in_flight();
         if !by_bytes && !by_messages {
             return None;

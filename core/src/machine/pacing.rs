@@ -39,7 +39,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
     /// open.
     fn close_under_pressure(&mut self) {
         while self.writes.has_free_slot(&self.config)
-            && let Some(closed) = self.open.close_under_pressure(&self.config, self.held.len())
+            && let Some(closed) = self.open.close_under_pressure(&self.config, self.capacity().messages)
         {
             self.enqueue(closed);
         }
