@@ -1,8 +1,11 @@
 //! `run` and `check`: everything around the pipeline, started in the order in which it can fail.
 
 use std::future::Future;
+use std::num::NonZeroUsize;
 use std::time::Duration;
+use std::{env, io, thread};
 
+use tokio::runtime::Runtime;
 use warehouse_sink_io::health::Health;
 use warehouse_sink_io::source::error_chain;
 
@@ -22,9 +25,9 @@ enum StartError {
     #[error(transparent)]
     Logging(#[from] logging::LoggingError),
     #[error("cannot start: {0}")]
-    Runtime(#[source] std::io::Error),
+    Runtime(#[source] io::Error),
     #[error("cannot take over signals: {0}")]
-    Signals(#[source] std::io::Error),
+    Signals(#[source] io::Error),
     #[error("cannot record metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
     #[error(transparent)]
@@ -64,10 +67,21 @@ pub fn replay(settings: &Settings, arguments: &Replay) -> Exit {
 }
 
 fn in_runtime<T>(work: impl Future<Output = T>) -> Result<T, StartError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Runtime)?;
+    let runtime = runtime().map_err(StartError::Runtime)?;
     let done = runtime.block_on(work);
     runtime.shutdown_timeout(LAST_TASKS);
     Ok(done)
+}
+
+/// A thread for every two processors, unless the environment has another number: encoding is half of the work, and has threads of its own.
+/// More of them hand each other what one does alone (docs/benchmarks.md).
+fn runtime() -> io::Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if env::var_os("TOKIO_WORKER_THREADS").is_none() {
+        let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        builder.worker_threads(processors.div_ceil(2));
+    }
+    builder.enable_all().build()
 }
 
 fn concluded(ended: Result<Exit, StartError>) -> Exit {

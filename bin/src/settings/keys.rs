@@ -170,7 +170,8 @@ settings! {
 
     /// How the files are written.
     parquet: Parquet {
-        /// `zstd`, `snappy`, `gzip`, `lz4` or `none`; `zstd` and `gzip` take a level, as in `zstd(3)`.
+        /// `zstd`, `snappy`, `gzip`, `lz4` or `none`; `zstd` and `gzip` take a level, as in `zstd(3)`. With these two, columns that Parquet packs
+        /// itself (dictionaries of names, differences of numbers, booleans) have `snappy`, for nothing is left to gain.
         compression: Compression = Is("zstd"), legacy "PARQUET_COMPRESSION";
         /// Rows in one row group at most.
         row_group_rows: NonZeroUsize = Is("1000000");

@@ -13,7 +13,7 @@ const DEFAULT_ZSTD: i32 = 1;
 /// The level of gzip when none is given: zlib's own default.
 const DEFAULT_GZIP: u32 = 6;
 
-/// The compression of every column. Written in the settings as `zstd`, `zstd:9`, `snappy`, `gzip`, `gzip:9`, `lz4` or `none`.
+/// The compression of the columns. Written in the settings as `zstd`, `zstd:9`, `snappy`, `gzip`, `gzip:9`, `lz4` or `none`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
     /// Zstandard at this level, the smallest files for their time.
@@ -63,6 +63,17 @@ impl FromStr for Compression {
             ("lz4", None) => Ok(Compression::Lz4),
             ("none", None) => Ok(Compression::None),
             _ => Err(CompressionError::Unknown(text.to_owned())),
+        }
+    }
+}
+
+impl Compression {
+    /// The compression of what Parquet packs itself: indexes of a dictionary, differences, bits. Zstandard and gzip make tables for each page,
+    /// which takes longer than all else and gains nothing there; Snappy, which every reader has, finds what repeats.
+    pub(super) fn of_packed(self) -> Self {
+        match self {
+            Compression::Zstd(_) | Compression::Gzip(_) => Compression::Snappy,
+            other => other,
         }
     }
 }

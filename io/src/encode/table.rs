@@ -1,26 +1,18 @@
 //! Files of messages of a configured type.
 
 use arrow::array::RecordBatch;
-use parquet::basic::Encoding;
-use parquet::file::properties::{EnabledStatistics, WriterPropertiesBuilder};
+use parquet::file::properties::WriterPropertiesBuilder;
 use parquet::schema::types::ColumnPath;
 use warehouse_sink_core::BatchRow;
-use warehouse_sink_proto::{LeafKind, Table, TableColumns};
+use warehouse_sink_proto::{Table, TableColumns};
 
 use super::{EncodeConfig, EncodeError, properties};
 use crate::payload::Payload;
 
 /// How the files are written.
 pub(super) fn properties(config: &EncodeConfig, table: &Table) -> WriterPropertiesBuilder {
-    table.leaves().into_iter().fold(properties::common(config), |properties, leaf| {
-        let path = ColumnPath::new(leaf.path);
-        match leaf.kind {
-            LeafKind::Repeating => properties.set_column_dictionary_enabled(path, true),
-            LeafKind::Rising => properties.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
-            LeafKind::Opaque => properties.set_column_statistics_enabled(path, EnabledStatistics::None),
-            LeafKind::Number | LeafKind::Distinct => properties,
-        }
-    })
+    let leaves = table.leaves().into_iter().map(|leaf| (ColumnPath::new(leaf.path), leaf.kind));
+    properties::of_columns(config, leaves)
 }
 
 /// The first of the rows as columns, and how many they are: as many as memory is well used for, and one at least.

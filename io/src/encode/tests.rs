@@ -182,10 +182,13 @@ fn each_column_is_written_as_suits_it() {
     for name in ["app_id", "event_category", "event_type", "platform", "network_type", "device_model", "year", "hour"] {
         assert!(has(column(&metadata, name), Encoding::RLE_DICTIONARY), "{name}");
     }
-    for name in ["id", "device_id", "correlation_id", "payload_json", "idempotency_key"] {
+    assert!(has(column(&metadata, "device_id"), Encoding::RLE_DICTIONARY));
+    for name in ["id", "correlation_id", "idempotency_key"] {
         let column = column(&metadata, name);
-        assert!(column.dictionary_page_offset().is_none() && has(column, Encoding::PLAIN), "{name}");
+        assert!(column.dictionary_page_offset().is_none() && has(column, Encoding::DELTA_BYTE_ARRAY), "{name}");
     }
+    let payload = column(&metadata, "payload_json");
+    assert!(payload.dictionary_page_offset().is_none() && has(payload, Encoding::PLAIN));
     for name in ["nats_stream_sequence", "nats_published_at", "timestamp_ms"] {
         assert!(has(column(&metadata, name), Encoding::DELTA_BINARY_PACKED), "{name}");
     }
@@ -214,8 +217,20 @@ fn row_groups_and_compression_are_as_set() {
         let metadata = metadata(&file);
         let groups: Vec<i64> = metadata.row_groups().iter().map(|group| group.num_rows()).collect();
         assert_eq!(groups, [1000, 1000, 500]);
-        let found = column(&metadata, "payload_json").compression();
-        assert_eq!(std::mem::discriminant(&found), std::mem::discriminant(&codec), "{setting}: {found:?}");
+        let packed = if matches!(codec, Codec::ZSTD(_) | Codec::GZIP(_)) { Codec::SNAPPY } else { codec };
+        for (names, codec) in [
+            (&["payload_json", "id", "device_id"][..], codec),
+            (&["event_type", "screen_width", "timestamp_ms", "nats_stream_sequence", "is_emulator"], packed),
+        ] {
+            for name in names {
+                let found = column(&metadata, name).compression();
+                assert_eq!(
+                    std::mem::discriminant(&found),
+                    std::mem::discriminant(&codec),
+                    "{setting}: {name} {found:?}"
+                );
+            }
+        }
         assert_eq!(read(&file).num_rows(), 2500);
     }
 }

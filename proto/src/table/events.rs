@@ -159,9 +159,10 @@ fn kind(column: &Column) -> LeafKind {
     match column.name {
         PAYLOAD_JSON => LeafKind::Opaque,
         "timestamp_ms" | SEQUENCE | PUBLISHED => LeafKind::Rising,
-        "id" | "device_id" | "correlation_id" | "idempotency_key" => LeafKind::Distinct,
-        "is_jailbroken" | "is_emulator" => LeafKind::Number,
-        _ => LeafKind::Repeating,
+        "id" | "correlation_id" | "idempotency_key" => LeafKind::Distinct,
+        "device_id" => LeafKind::Repeating,
+        "is_jailbroken" | "is_emulator" => LeafKind::Flag,
+        _ => LeafKind::Few,
     }
 }
 

@@ -17,14 +17,18 @@ pub struct Leaf {
 /// What a column's values are like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeafKind {
-    /// Few different values, or texts that may well be: worth a dictionary.
+    /// Names and numbers of which there are few: a dictionary stays small.
+    Few,
+    /// Texts that may repeat: worth a dictionary, as long as it is small.
     Repeating,
     /// Texts that differ from row to row.
     Distinct,
     /// Numbers and times.
     Number,
-    /// Numbers that rise from row to row.
+    /// Numbers that rise from row to row, or lie close together.
     Rising,
+    /// True or false.
+    Flag,
     /// Whose least and greatest value tell a reader nothing.
     Opaque,
 }
@@ -48,7 +52,7 @@ pub(super) fn of(of: &Table) -> Vec<Leaf> {
             PartitionColumn::Field(index) => &*table.layout.fields[*index].name,
             PartitionColumn::Time(index) => time_names(table.layout.down_to)[*index],
         };
-        leaves.push(Leaf { path: vec![name.to_owned()], kind: LeafKind::Repeating });
+        leaves.push(Leaf { path: vec![name.to_owned()], kind: LeafKind::Few });
     }
     if !matches!(table.format, Format::Events(_)) {
         leaves.extend([SEQUENCE, PUBLISHED].map(|name| Leaf { path: vec![name.to_owned()], kind: LeafKind::Rising }));
@@ -88,9 +92,10 @@ fn shape(path: &mut Vec<String>, of: &Shape, leaves: &mut Vec<Leaf>) {
         Shape::Scalar(kind) | Shape::Wrapper { kind, .. } => match kind {
             Kind::Text => LeafKind::Repeating,
             Kind::Bytes => LeafKind::Opaque,
+            Kind::Bool => LeafKind::Flag,
             _ => LeafKind::Number,
         },
-        Shape::Enum(_) | Shape::Which(_) => LeafKind::Repeating,
+        Shape::Enum(_) | Shape::Which(_) => LeafKind::Few,
         Shape::Timestamp(_) | Shape::Duration(_) => LeafKind::Number,
         Shape::Json(_) => LeafKind::Opaque,
     };
@@ -117,6 +122,7 @@ fn json_type(path: &mut Vec<String>, of: &Type, leaves: &mut Vec<Leaf>) {
         }
         Type::Text => LeafKind::Repeating,
         Type::Bytes | Type::Json => LeafKind::Opaque,
+        Type::Bool => LeafKind::Flag,
         _ => LeafKind::Number,
     };
     leaves.push(Leaf { path: path.clone(), kind });

@@ -6,13 +6,14 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression as Codec, Encoding};
 use parquet::schema::printer::print_schema;
 use warehouse_sink_core::{Destination, MessageId};
 use warehouse_sink_proto::{Partition, PartitionTime, TableDecoder, TableOptions};
 
 use super::*;
+use crate::encode::Encoder;
 use crate::encode::tests::metadata;
-use crate::encode::{Compression, Encoder};
 use crate::parts::PART_BYTES;
 use crate::schema::{Route, StreamSchema};
 
@@ -29,7 +30,7 @@ fn table(file: &str, message: &str) -> Table {
 /// The file of some bodies, and the partition of the first.
 fn encode(table: &Table, bodies: &[&[u8]]) -> (String, Bytes) {
     let config = EncodeConfig {
-        compression: Compression::Snappy,
+        compression: "zstd".parse().unwrap(),
         row_group_rows: NonZeroUsize::new(100_000).unwrap(),
         row_group_bytes: NonZeroUsize::new(1 << 24).unwrap(),
         part_bytes: PART_BYTES,
@@ -79,6 +80,12 @@ fn names_have_dictionaries_and_json_has_no_statistics() {
         assert!(column(name).dictionary_page_offset().is_some(), "{name}");
     }
     assert!(column("shop.number").dictionary_page_offset().is_none());
+    for name in ["shop.kind", "choice", "bool", "flag", "nats_stream_sequence"] {
+        assert_eq!(column(name).compression(), Codec::SNAPPY, "{name} is packed");
+    }
+    for name in ["shop.country", "shop.number", "struct"] {
+        assert!(matches!(column(name).compression(), Codec::ZSTD(_)), "{name}");
+    }
     assert!(column("struct").statistics().is_none() && column("any.value").statistics().is_none());
     assert!(column("shop.number").statistics().is_some());
     assert!(column("nats_stream_sequence").encodings().any(|encoding| encoding == Encoding::DELTA_BINARY_PACKED));
