@@ -45,7 +45,7 @@ pub use self::reason::Reason;
 use self::classify::Step;
 use self::local::Local;
 use self::services::{Service, Upload};
-use self::transport::{Record, Recorder};
+use self::transport::{Record, Recorder, Trusted};
 use self::upload::{Body, Ended, GiveUp};
 use super::{Effect, Store, StoreError};
 use crate::parts::Parts;
@@ -282,7 +282,11 @@ fn operator(
     options: &BTreeMap<String, String>,
     ca_file: Option<&Path>,
 ) -> Result<(ReqwestTransport, Operator), OpenError> {
-    let transport = transport::client(ca_file)?;
+    let transport = transport::client(match ca_file {
+        Some(path) => Trusted::File(path),
+        None if service.name == services::FS => Trusted::Nobody,
+        None => Trusted::System,
+    })?;
     if options.contains_key(ASSUMED_ROLE) {
         HttpTransporter::install_default(transport.clone());
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::{AuthError, Client, ConnectOptions, Event, Server, ServerAddr};
@@ -100,7 +101,7 @@ fn options(config: &Arc<NatsConfig>, health: &Health, connected: watch::Sender<(
     .name(format!("warehouse-sink {}", config.consumer))
     .max_reconnects(None)
     .ping_interval(PING)
-    .reconnect_delay_callback(|attempts| RECONNECT.delay(attempts as u64, fastrand::u64(..)))
+    .reconnect_delay_callback(delay())
     .reconnect_to_server_callback(move |servers, _| {
         // It is asked before each attempt, and is the one place where the client tells why the one before has failed.
         if let Some(reason) = reason(&servers, &config_of_pool) {
@@ -120,6 +121,16 @@ fn options(config: &Arc<NatsConfig>, health: &Health, connected: watch::Sender<(
         options = options.add_client_certificate(certificate.clone(), key.clone());
     }
     options
+}
+
+/// The delay before each attempt. The client asks for it before the very first one too, which has nothing to wait for; not so the first after a
+/// connection was lost, for a server may let us in and end it again and again.
+fn delay() -> impl Fn(usize) -> Duration + Send + Sync + 'static {
+    let connecting = AtomicBool::new(true);
+    move |attempts| match connecting.swap(false, Ordering::Relaxed) {
+        true => Duration::ZERO,
+        false => RECONNECT.delay(attempts as u64, fastrand::u64(..)),
+    }
 }
 
 /// Why there is no connection: what each server that was tried said last. None before the first failure.
@@ -152,6 +163,15 @@ fn note(event: Event, health: &Health, connected: &watch::Sender<()>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_first_attempt_of_all_is_made_at_once() {
+        let delay = delay();
+        assert_eq!(delay(1), Duration::ZERO);
+        // The connection was lost.
+        assert!(delay(1) >= RECONNECT.initial / 2);
+        assert!(delay(5) > delay(2));
+    }
 
     #[test]
     fn urls_are_shown_without_their_login() {

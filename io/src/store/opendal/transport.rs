@@ -23,14 +23,26 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// on a connection that the server has just closed ends with an unknown outcome.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A client with connections of its own, shared by all attempts of one store. With a file of authorities, it trusts these and
-/// not the system's.
-pub(super) fn client(ca_file: Option<&Path>) -> Result<ReqwestTransport, OpenError> {
+/// Whose certificates are trusted.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Trusted<'a> {
+    /// The system's authorities. To read them takes a tenth of a second.
+    System,
+    /// The authorities in this file, and not the system's.
+    File(&'a Path),
+    /// Nobody: for a store that makes no requests.
+    Nobody,
+}
+
+/// A client with connections of its own, shared by all attempts of one store.
+pub(super) fn client(trusted: Trusted<'_>) -> Result<ReqwestTransport, OpenError> {
     crate::tls::use_ring();
-    let mut client = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(POOL_IDLE_TIMEOUT);
-    if let Some(path) = ca_file {
-        client = client.tls_certs_only(authorities(path)?);
-    }
+    let client = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(POOL_IDLE_TIMEOUT);
+    let client = match trusted {
+        Trusted::System => client,
+        Trusted::File(path) => client.tls_certs_only(authorities(path)?),
+        Trusted::Nobody => client.tls_certs_only([]),
+    };
     Ok(ReqwestTransport::new(client.build()?))
 }
 
