@@ -28,15 +28,14 @@ const DEVICE_COLUMNS: [&str; 11] = [
     "screen_height",
 ];
 
-/// Columns of the dead-letter files that have few different values.
-const DEAD_LETTER_COLUMNS: [&str; 2] = ["nats_subject", "reason"];
-
 /// The folder's own columns, when they are in the file too: one value each, or nearly.
 const PARTITION_COLUMNS: [&str; 4] = ["year", "month", "day", "hour"];
 
 /// The other columns of event files and dead-letter files, but those that are written as most are.
-const OTHER_COLUMNS: [(&str, LeafKind); 11] = [
+const OTHER_COLUMNS: [(&str, LeafKind); 13] = [
     ("device_id", LeafKind::Repeating),
+    ("nats_subject", LeafKind::Repeating),
+    ("reason", LeafKind::Repeating),
     ("nats_stream_sequence", LeafKind::Rising),
     ("nats_published_at", LeafKind::Rising),
     ("timestamp_ms", LeafKind::Rising),
@@ -68,7 +67,7 @@ fn common(config: &EncodeConfig) -> WriterPropertiesBuilder {
 
 /// How the built-in files are written, but for what is known only with the rows.
 pub(super) fn base(config: &EncodeConfig) -> WriterPropertiesBuilder {
-    let few = [&DICTIONARY_COLUMNS[..], &DEVICE_COLUMNS, &DEAD_LETTER_COLUMNS, &PARTITION_COLUMNS].concat();
+    let few = [&DICTIONARY_COLUMNS[..], &DEVICE_COLUMNS, &PARTITION_COLUMNS].concat();
     let few = few.into_iter().map(|name| (name, LeafKind::Few));
     of_columns(config, few.chain(OTHER_COLUMNS).map(|(name, kind)| (ColumnPath::from(name), kind)))
 }
@@ -81,7 +80,7 @@ pub(super) fn of_columns(
     columns: impl Iterator<Item = (ColumnPath, LeafKind)>,
 ) -> WriterPropertiesBuilder {
     let packed = config.compression.of_packed().into();
-    columns.fold(common(config), |properties, (path, kind)| match kind {
+    columns.fold(common(config), |properties, (path, kind)| match when_sorted(config, &path, kind) {
         LeafKind::Few => {
             properties.set_column_dictionary_enabled(path.clone(), true).set_column_compression(path, packed)
         }
@@ -94,6 +93,15 @@ pub(super) fn of_columns(
         LeafKind::Opaque => properties.set_column_statistics_enabled(path, EnabledStatistics::None),
         LeafKind::Number => properties,
     })
+}
+
+/// In a file that is sorted by a column, equal texts follow one another and are nothing but what they share. A dictionary would have to be read
+/// as a whole for one page.
+fn when_sorted(config: &EncodeConfig, path: &ColumnPath, kind: LeafKind) -> LeafKind {
+    match kind {
+        LeafKind::Repeating if config.sort_by.contains(&path.string()) => LeafKind::Distinct,
+        _ => kind,
+    }
 }
 
 /// What depends on how many rows a file has: bloom filters are made for that many different values, and folded to what was needed.

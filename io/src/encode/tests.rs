@@ -200,6 +200,16 @@ fn each_column_is_written_as_suits_it() {
 }
 
 #[test]
+fn what_a_file_is_sorted_by_has_no_dictionary_but_of_few_names() {
+    let (destination, rows) = events(5000);
+    let encoder = encoder(|config| config.sort_by = vec!["event_type".to_owned(), "device_id".to_owned()]);
+    let metadata = metadata(&encoder.encode(&destination, &rows).unwrap());
+    let device = column(&metadata, "device_id");
+    assert!(device.dictionary_page_offset().is_none() && has(device, Encoding::DELTA_BYTE_ARRAY));
+    assert!(has(column(&metadata, "event_type"), Encoding::RLE_DICTIONARY));
+}
+
+#[test]
 fn row_groups_and_compression_are_as_set() {
     let (destination, rows) = events(2500);
     for (setting, codec) in [
