@@ -7,46 +7,15 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion};
 use parquet::schema::types::ColumnPath;
 use warehouse_sink_core::{BatchRow, Destination};
-use warehouse_sink_proto::{DICTIONARY_COLUMNS, LeafKind, Partition};
+use warehouse_sink_proto::{COLUMNS, LeafKind, Partition};
 
 use super::EncodeConfig;
 use super::sort::Order;
 use crate::schema::StreamSchema;
 
-/// Columns that have few different values within a file, besides those of the contract: what describes the device.
-const DEVICE_COLUMNS: [&str; 11] = [
-    "os_version",
-    "app_version",
-    "build_number",
-    "device_model",
-    "manufacturer",
-    "locale",
-    "timezone",
-    "carrier",
-    "sdk_version",
-    "screen_width",
-    "screen_height",
-];
-
-/// The folder's own columns, when they are in the file too: one value each, or nearly.
-const PARTITION_COLUMNS: [&str; 4] = ["year", "month", "day", "hour"];
-
-/// The other columns of event files and dead-letter files, but those that are written as most are.
-const OTHER_COLUMNS: [(&str, LeafKind); 13] = [
-    ("device_id", LeafKind::Repeating),
-    ("nats_subject", LeafKind::Repeating),
-    ("reason", LeafKind::Repeating),
-    ("nats_stream_sequence", LeafKind::Rising),
-    ("nats_published_at", LeafKind::Rising),
-    ("timestamp_ms", LeafKind::Rising),
-    ("is_jailbroken", LeafKind::Flag),
-    ("is_emulator", LeafKind::Flag),
-    ("id", LeafKind::Distinct),
-    ("correlation_id", LeafKind::Distinct),
-    ("idempotency_key", LeafKind::Distinct),
-    ("payload_json", LeafKind::Opaque),
-    ("body", LeafKind::Opaque),
-];
+/// The columns of dead-letter files that event files have not, but those that are written as most are.
+const DEAD_LETTER_COLUMNS: [(&str, LeafKind); 3] =
+    [("nats_subject", LeafKind::Repeating), ("reason", LeafKind::Repeating), ("body", LeafKind::Opaque)];
 
 /// How often a bloom filter may say that a value is there which isn't. It takes about 10 bits for each different value.
 const BLOOM_FILTER_ERRORS: f64 = 0.01;
@@ -67,9 +36,8 @@ fn common(config: &EncodeConfig) -> WriterPropertiesBuilder {
 
 /// How the built-in files are written, but for what is known only with the rows.
 pub(super) fn base(config: &EncodeConfig) -> WriterPropertiesBuilder {
-    let few = [&DICTIONARY_COLUMNS[..], &DEVICE_COLUMNS, &PARTITION_COLUMNS].concat();
-    let few = few.into_iter().map(|name| (name, LeafKind::Few));
-    of_columns(config, few.chain(OTHER_COLUMNS).map(|(name, kind)| (ColumnPath::from(name), kind)))
+    let columns = COLUMNS.iter().map(|column| (column.name, column.kind())).chain(DEAD_LETTER_COLUMNS);
+    of_columns(config, columns.map(|(name, kind)| (ColumnPath::from(name), kind)))
 }
 
 /// How files of these columns are written, but for what is known only with the rows.

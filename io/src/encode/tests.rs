@@ -12,7 +12,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::serialized_reader::ReadOptionsBuilder;
 use warehouse_sink_core::MessageId;
 use warehouse_sink_proto::generate::{Generator, GeneratorOptions};
-use warehouse_sink_proto::{Columns, DeadLetter, Decoder, EventSchema, schema};
+use warehouse_sink_proto::{Columns, DICTIONARY_COLUMNS, DeadLetter, Decoder, EventSchema, schema};
 
 use super::*;
 use crate::parts::PART_BYTES;
@@ -179,7 +179,8 @@ fn each_column_is_written_as_suits_it() {
     let (destination, rows) = events(5000);
     let encoder = encoder(|config| config.partition_columns_in_file = true);
     let metadata = metadata(&encoder.encode(&destination, &rows).unwrap());
-    for name in ["app_id", "event_category", "event_type", "platform", "network_type", "device_model", "year", "hour"] {
+    let named = ["app_id", "event_category", "event_type", "platform", "network_type", "device_model", "year", "hour"];
+    for name in named.into_iter().chain(DICTIONARY_COLUMNS) {
         assert!(has(column(&metadata, name), Encoding::RLE_DICTIONARY), "{name}");
     }
     assert!(has(column(&metadata, "device_id"), Encoding::RLE_DICTIONARY));

@@ -5,6 +5,7 @@ use arrow::datatypes::{DataType, Field, TimeUnit};
 use crate::event::{Device, Event};
 use crate::partition::EventHour;
 use crate::protobuf::Text;
+use crate::table::LeafKind;
 
 /// The time zone of all times.
 pub(crate) const UTC: &str = "UTC";
@@ -36,6 +37,19 @@ impl Column {
             Read::Boolean(_) => DataType::Boolean,
             Read::Millis(_) => DataType::Timestamp(TimeUnit::Millisecond, Some(UTC.into())),
             Read::Micros(_) => DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())),
+        }
+    }
+
+    /// How it is best written.
+    #[must_use]
+    pub fn kind(&self) -> LeafKind {
+        match self.name {
+            "payload_json" => LeafKind::Opaque,
+            "timestamp_ms" | "nats_stream_sequence" | "nats_published_at" => LeafKind::Rising,
+            "id" | "correlation_id" | "idempotency_key" => LeafKind::Distinct,
+            "device_id" => LeafKind::Repeating,
+            "is_jailbroken" | "is_emulator" => LeafKind::Flag,
+            _ => LeafKind::Few,
         }
     }
 
@@ -233,7 +247,7 @@ pub const COLUMNS: &[Column] = &[
     ),
 ];
 
-/// The names of the columns that are written with a dictionary.
+/// The names of the columns that are written with a dictionary by the contract; [`Column::kind`] has more.
 pub const DICTIONARY_COLUMNS: [&str; dictionary_count()] = dictionary_names();
 
 const fn dictionary_count() -> usize {

@@ -10,13 +10,13 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::Field as ArrowField;
 use arrow::error::ArrowError;
 
+use super::PartitionColumn;
 use super::layout::{FolderField, Layout, time_names};
-use super::leaves::{Leaf, LeafKind, nested_leaves};
+use super::leaves::{Leaf, nested_leaves};
 use super::options::{PayloadColumns, TableOptions};
 use super::path::{FieldPath, folder_value, names_a_folder};
 use super::protobuf::{Time, misfit};
 use super::value::{FolderValue, Values};
-use super::{PUBLISHED, PartitionColumn, SEQUENCE};
 use crate::columns::{COLUMNS, Column, PushError, Rows};
 use crate::event::EventSchema;
 use crate::nested::{self, Builder, Check, Growing, Source, StructGrower, Texts, Unfit};
@@ -99,7 +99,7 @@ impl Events {
 
     /// The columns of the events as Parquet counts them.
     pub fn leaves(&self) -> Vec<Leaf> {
-        let kept = self.columns.iter().map(|column| Leaf { path: vec![column.name.to_owned()], kind: kind(column) });
+        let kept = self.columns.iter().map(|column| Leaf { path: vec![column.name.to_owned()], kind: column.kind() });
         let mut leaves: Vec<_> = kept.collect();
         nested_leaves(self.payload_columns(), &mut leaves);
         leaves
@@ -151,18 +151,6 @@ fn is_in_file(column: &Column, layout: &Layout, in_file: bool, json: bool) -> bo
         // A time that makes no folder is no column either.
         name if time_names(crate::PartitionTime::Hour).contains(&name) => is_folder && in_file,
         _ => !is_folder || in_file,
-    }
-}
-
-/// How a column is best written.
-fn kind(column: &Column) -> LeafKind {
-    match column.name {
-        PAYLOAD_JSON => LeafKind::Opaque,
-        "timestamp_ms" | SEQUENCE | PUBLISHED => LeafKind::Rising,
-        "id" | "correlation_id" | "idempotency_key" => LeafKind::Distinct,
-        "device_id" => LeafKind::Repeating,
-        "is_jailbroken" | "is_emulator" => LeafKind::Flag,
-        _ => LeafKind::Few,
     }
 }
 
