@@ -17,7 +17,7 @@
 //! The other targets need `--features decoders`, and `settings` a feature of its own name. There is no unsafe code for a sanitizer to watch, and without one it is several times as fast.
 //!
 //! `seeds/` holds inputs that reach much of what they are for, and those that once found a fault. On the stable toolchain `cargo test --manifest-path
-//! fuzz/Cargo.toml --lib` runs those of the machine, `cargo test --test fuzz_seeds` of the decoders, and `cargo test --test settings_garbled` of settings files, with
+//! fuzz/Cargo.toml --lib` runs those of the machine, `cargo test --test fuzz_seeds` of the decoders, and `cargo test --test settings garbled::` of settings files, with
 //! what the project's tests have built.
 
 #![allow(dead_code, reason = "the world is used without its proptest strategies")]

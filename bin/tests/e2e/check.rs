@@ -1,14 +1,11 @@
 //! `check` finds out what `run` would stumble over, says it in words, and changes nothing that stays.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
+use crate::PROGRAM;
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
 use warehouse_sink_testkit::{Ended, NatsServer, S3Server, Settings, Sink, free_ports, http};
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 
 /// A server that knows one user by a password, and lets in who doesn't say a name: the harness.
 const USERS: &str = r#"

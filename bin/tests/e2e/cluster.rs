@@ -1,8 +1,7 @@
 //! Three servers with a replicated stream, whose leader is killed (SIGKILL) twice in mid-run: every event that was confirmed to its
 //! publisher is in the files, and the sink never stops.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
+use crate::PROGRAM;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
@@ -14,7 +13,6 @@ use std::time::Duration;
 
 use warehouse_sink_testkit::{NatsClient, NatsCluster, Settings, Sink, envelope, verify};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const SOON: Duration = Duration::from_secs(60);
 /// About 400 events a second: some thousands over the whole test.
 const PAUSE: Duration = Duration::from_millis(2);

@@ -1,12 +1,12 @@
 //! The connection to NATS breaks again and again, once for longer than the ack wait: the sink reconnects by itself, and stores each
 //! event once.
 
+use crate::PROGRAM;
 use std::thread;
 use std::time::Duration;
 
 use warehouse_sink_testkit::{NatsServer, Proxy, Settings, Sink, publish, verify};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const SOON: Duration = Duration::from_secs(60);
 const ACK_WAIT: Duration = Duration::from_secs(1);
 

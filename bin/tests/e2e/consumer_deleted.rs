@@ -1,10 +1,10 @@
 //! Somebody deletes the consumer while the sink is at work: it is created again, where it had settled everything.
 
+use crate::PROGRAM;
 use std::time::Duration;
 
 use warehouse_sink_testkit::{NatsServer, Publisher, Settings, Sink, verify};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const SOON: Duration = Duration::from_secs(60);
 
 #[test]

@@ -1,14 +1,11 @@
 //! The disk is full: the sink says so, acks nothing, and writes everything once when there is room again.
 
-#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
-mod files;
-
+use crate::PROGRAM;
+use crate::files;
 use std::time::{Duration, Instant};
 
 use warehouse_sink_testkit::{NatsServer, Settings, Sink, SmallDisk, publish, verify, wait_until};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const SOON: Duration = Duration::from_secs(60);
 const ACK_WAIT: Duration = Duration::from_secs(2);
 /// Room for all files and to spare, once the filler is gone.

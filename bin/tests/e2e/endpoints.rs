@@ -1,14 +1,12 @@
 //! What the HTTP endpoints say is what happens.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
+use crate::PROGRAM;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use warehouse_sink_testkit::{Metrics, NatsServer, Settings, Sink, http, project_root, publish, wait_until};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
 
 #[track_caller]

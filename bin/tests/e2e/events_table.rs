@@ -1,14 +1,12 @@
 //! The events of `causality.v1` with native columns and other folders: published by Python's protobuf, and read back by DuckDB and pyarrow,
 //! column by column.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
+use crate::PROGRAM;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use warehouse_sink_testkit::{NatsServer, Settings, Sink, command, verify};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Stores the events that are at the edges, with these settings of `[schema]`, and compares; what `inspect` and the comparison find.

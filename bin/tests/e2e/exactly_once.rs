@@ -1,11 +1,11 @@
 //! Every published event is in the files exactly once, in its partition, with all its values, as DuckDB and pyarrow read them.
 
+use crate::PROGRAM;
 use std::time::Duration;
 
 use warehouse_sink_testkit::verify::{self, Outcome};
 use warehouse_sink_testkit::{NatsServer, S3Server, Settings, Sink, publish};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Publishes events of 4 apps in 3 hours, and has them stored by two workers until nothing is pending.

@@ -1,7 +1,5 @@
 //! What lies in a folder.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
 use std::path::{Path, PathBuf};
 
 /// Every file in a folder and below it. A link counts as a file: nothing that the sink does makes one.

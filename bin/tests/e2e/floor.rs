@@ -1,11 +1,11 @@
 //! `nats.ack = "floor"`: one ack settles all before it, one replica is served, and others stand by.
 
+use crate::PROGRAM;
 use std::path::Path;
 use std::time::Duration;
 
 use warehouse_sink_testkit::{NatsServer, Publisher, S3Server, Settings, Signal, Sink, publish, verify, wait_until};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
 /// Far more than a test takes: what is taken over is not waited for this long.
 const LONG: &str = "1h";

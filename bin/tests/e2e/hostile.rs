@@ -1,16 +1,13 @@
 //! What a hostile publisher sends stays in its place: no file outside the prefixes, no value changed, nothing lost and nothing stuck.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
-mod files;
-
+use crate::PROGRAM;
+use crate::files;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use warehouse_sink_testkit::{NatsServer, Settings, Sink, envelope, verify};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
 /// What the server takes at most unless it is told otherwise.
 const MAX_PAYLOAD: usize = 1 << 20;

@@ -1,14 +1,12 @@
 //! JSON documents: published by Python, stored by the sink, and read back by DuckDB and pyarrow, column by column.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
+use crate::PROGRAM;
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use warehouse_sink_testkit::{NatsServer, Settings, Sink, check, command, project_root, publish as generate, verify};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
 
 fn columns(case: &str) -> String {

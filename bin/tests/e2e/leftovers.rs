@@ -1,14 +1,12 @@
 //! What a killed run leaves in a local folder is never taken for a file, and is gone with the next start.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
+use crate::PROGRAM;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use warehouse_sink_testkit::{NatsServer, Settings, Sink, publish, verify, wait_until};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Where files are until they are whole.

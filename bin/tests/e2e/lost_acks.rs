@@ -1,11 +1,11 @@
 //! Acks that the server never got: when the messages come again, the process acks them again and writes nothing.
 
+use crate::PROGRAM;
 use std::time::Duration;
 
 use serde_json::json;
 use warehouse_sink_testkit::{Direction, Flow, NatsServer, Proxy, Settings, Sink, publish, verify, wait_until};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const SOON: Duration = Duration::from_secs(60);
 const EVENTS: u64 = 2000;
 const BUFFERED: &str = "warehouse_sink_buffered_messages";

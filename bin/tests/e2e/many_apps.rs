@@ -1,10 +1,10 @@
 //! More apps than batches may be open: small files are the price, never memory and never an event.
 
+use crate::PROGRAM;
 use std::time::Duration;
 
 use warehouse_sink_testkit::{NatsServer, Settings, Sink, envelope, verify, wait_until};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(300);
 const APPS: u64 = 10_000;
 /// Every fifth app has a second event, long after its first.

@@ -1,10 +1,10 @@
 //! The NATS server dies and comes back, twice, while the sink is at work: it goes on by itself, and stores each event once.
 
+use crate::PROGRAM;
 use std::time::Duration;
 
 use warehouse_sink_testkit::{NatsServer, Settings, Sink, publish, verify};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const SOON: Duration = Duration::from_secs(60);
 
 #[test]

@@ -1,12 +1,12 @@
 //! One partition can't be written: the others are written and acked, its messages come back after growing delays, and are written once
 //! the obstacle is gone.
 
+use crate::PROGRAM;
 use std::fs;
 use std::time::{Duration, Instant};
 
 use warehouse_sink_testkit::{NatsServer, Settings, Sink, publish, verify};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const SOON: Duration = Duration::from_secs(60);
 const GOOD: u64 = 1000;
 const BAD: u64 = 200;

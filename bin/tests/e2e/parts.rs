@@ -1,11 +1,11 @@
 //! A file far larger than a part: it is sent while it is encoded, and memory holds its rows and little else.
 
+use crate::PROGRAM;
 use std::time::Duration;
 
 use serde_json::json;
 use warehouse_sink_testkit::{NatsServer, S3Server, Settings, Sink, command, verify};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(120);
 const MIB: u64 = 1024 * 1024;
 

@@ -1,11 +1,11 @@
 //! Poison among good messages: stored as a dead letter, then terminated, and nothing else is touched by it.
 
+use crate::PROGRAM;
 use std::fs;
 use std::time::Duration;
 
 use warehouse_sink_testkit::{NatsServer, Settings, Sink, publish, verify, wait_until};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
 const ACK_WAIT: Duration = Duration::from_secs(1);
 

@@ -1,7 +1,6 @@
 //! `replay` puts dead letters back into the stream, once the decoder takes them, and never twice.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
+use crate::PROGRAM;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -21,7 +20,6 @@ use warehouse_sink_testkit::{
     wait_until,
 };
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
 const SUBJECT: &str = "events.app.b.c";
 const POISON: &[u8] = b"\xff";

@@ -1,11 +1,11 @@
 //! Two replicas share the consumer and the store, and one is killed (SIGKILL): the other gets its messages, and repeats at most what the
 //! dead one had not acked.
 
+use crate::PROGRAM;
 use std::time::Duration;
 
 use warehouse_sink_testkit::{NatsServer, Publisher, Settings, Sink, verify, wait_until};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const SOON: Duration = Duration::from_secs(60);
 
 #[test]

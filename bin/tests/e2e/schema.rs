@@ -1,7 +1,6 @@
 //! Messages of any type: published by Python's protobuf, stored by the sink, and read back by DuckDB and pyarrow, column by column.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
+use crate::PROGRAM;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +8,6 @@ use std::time::Duration;
 use serde_json::json;
 use warehouse_sink_testkit::{NatsServer, Settings, Sink, command, verify};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
 
 fn proto(file: &str) -> PathBuf {

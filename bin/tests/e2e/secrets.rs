@@ -1,10 +1,8 @@
 //! No secret is printed: markers stand in every setting that holds one, and are looked for in all that the program says and serves at
 //! the most talkative log level, whether it gets in with them or not. And what it writes is not for everybody to change.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
-mod files;
-
+use crate::PROGRAM;
+use crate::files;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
@@ -15,7 +13,6 @@ use warehouse_sink_testkit::{
     AzureServer, NatsServer, Operator, S3Server, Settings, Sink, Store, command, http, publish, user_nkey, wait_until,
 };
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const SOON: Duration = Duration::from_secs(60);
 /// What stands in every secret setting that a test can make up.
 const MARKER: &str = "hunter2hunter2";

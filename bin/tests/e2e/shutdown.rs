@@ -1,7 +1,6 @@
 //! A stop, whatever it comes into, loses nothing and duplicates nothing, and leaves nothing to wait for.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
+use crate::PROGRAM;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -9,7 +8,6 @@ use warehouse_sink_testkit::{
     Direction, Flow, NatsServer, Proxy, Settings, Signal, Sink, free_ports, publish, verify, wait_until,
 };
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Much longer than any test: what is neither acked nor given back would not come again in time.

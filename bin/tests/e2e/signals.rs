@@ -1,7 +1,5 @@
 //! A signal ends the program well, at any time.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails here says where")]
-
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
@@ -20,7 +18,7 @@ impl Drop for Sink {
 impl Sink {
     /// A sink whose NATS server is not there, so that it waits; and the rest of what it logs.
     fn waiting(folder: &Path) -> (Self, BufReader<ChildStderr>) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_warehouse-sink"));
+        let mut command = Command::new(crate::PROGRAM);
         command
             .arg("run")
             .env_clear()

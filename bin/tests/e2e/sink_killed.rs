@@ -1,15 +1,13 @@
 //! The sink is killed (SIGKILL) again and again while events keep coming: every event is stored, and repeated are at most those
 //! that were not acked when it died.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
+use crate::PROGRAM;
 use std::env;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use warehouse_sink_testkit::{NatsServer, Publisher, Settings, Sink, verify};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const SOON: Duration = Duration::from_secs(60);
 const KILLS: u32 = 20;
 const LONGEST_LIFE: Duration = Duration::from_millis(1000);

@@ -1,11 +1,11 @@
 //! Files whose rows are sorted: pyarrow and DuckDB find them so, skip what they need not read, and the audit finds every row.
 
+use crate::PROGRAM;
 use std::time::Duration;
 
 use serde_json::json;
 use warehouse_sink_testkit::{NatsServer, Settings, Sink, command, publish, verify};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The files of settings that store all that is in the stream, and what `inspect` says of them.

@@ -1,15 +1,13 @@
 //! The store is away for longer than the ack wait, and comes back: nothing is acked meanwhile, memory stays bounded, and every event
 //! is stored once.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
+use crate::PROGRAM;
 use std::time::{Duration, Instant};
 
 use warehouse_sink_testkit::{
     Direction, Flow, NatsServer, Proxy, S3Server, Settings, Sink, command, publish, verify, wait_until,
 };
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const SOON: Duration = Duration::from_secs(60);
 /// Three times the ack wait.
 const OUTAGE: Duration = Duration::from_secs(6);

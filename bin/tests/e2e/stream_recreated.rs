@@ -1,8 +1,7 @@
 //! Somebody deletes the stream while the sink is at work and creates it anew, so that sequences begin with 1 again: the events of the
 //! new one are all stored, and the files of the old one stay as they are.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
+use crate::PROGRAM;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +10,6 @@ use std::time::Duration;
 use serde_json::json;
 use warehouse_sink_testkit::{NatsServer, Settings, Sink, publish, verify, wait_until};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const SOON: Duration = Duration::from_secs(60);
 const OLD: u64 = 12_000;
 const NEW: u64 = 3000;

@@ -1,10 +1,10 @@
 //! What another protobuf implementation has written is read as it was meant.
 
+use crate::PROGRAM;
 use std::time::Duration;
 
 use warehouse_sink_testkit::{NatsServer, Settings, Sink, verify};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Every payload kind with every field at its edges, hostile app ids and times, fields and enum values that no schema

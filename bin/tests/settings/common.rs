@@ -1,7 +1,5 @@
 //! What the tests of settings share.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails here says where")]
-
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -14,7 +12,6 @@ pub fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Settings, Setting
 }
 
 /// The lines of the message that refuses them.
-#[allow(dead_code, reason = "not every test file has mistakes in it")]
 pub fn mistakes(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
     let error = parse(text, variables).map(|taken| format!("{taken:?}")).unwrap_err();
     error.to_string().lines().map(str::to_owned).collect()

@@ -1,15 +1,12 @@
 //! The documentation is true: the reference is the list of settings, and every example is taken.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails here says where")]
-
-mod common;
-
 use std::path::{Path, PathBuf};
 
-use common::parse;
+use crate::common::parse;
 use warehouse_sink::settings::{Format, reference};
 
-const START: &str = "<!-- reference: written by UPDATE_DOCS=1 cargo test -p warehouse-sink --test settings_docs -->\n";
+const START: &str =
+    "<!-- reference: written by UPDATE_DOCS=1 cargo test -p warehouse-sink --test settings docs:: -->\n";
 const END: &str = "<!-- end of reference -->";
 
 fn root() -> PathBuf {

@@ -1,14 +1,12 @@
 //! What the environment may hold, and which source beats which.
 
-mod common;
-
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{mistakes, parse};
+use crate::common::{mistakes, parse};
 use warehouse_sink::settings::{LEGACY_OPTIONS, SECTIONS, Settings};
 
 const FILE: &str =

@@ -1,11 +1,9 @@
 //! What the file may hold, and what is said of mistakes in it.
 
-mod common;
-
 use std::time::Duration;
 
+use crate::common::{mistakes, parse};
 use bytesize::ByteSize;
-use common::{mistakes, parse};
 use warehouse_sink::settings::{LogFormat, SECTIONS, Settings};
 
 #[test]

@@ -1,12 +1,10 @@
 //! Settings files that went wrong in every way: never a panic, and always a word on what is wrong and where. What is asked of each, the fuzzer asks too.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use std::path::Path;
 
 use warehouse_sink::settings::SECTIONS;
 
-#[path = "../../fuzz/src/settings.rs"]
+#[path = "../../../fuzz/src/settings.rs"]
 mod settings;
 
 use settings::settings;

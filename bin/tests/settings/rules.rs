@@ -1,8 +1,6 @@
 //! What must hold between settings.
 
-mod common;
-
-use common::{mistakes, parse};
+use crate::common::{mistakes, parse};
 
 /// Each case: a file, and what its one message begins and ends with.
 const BROKEN: &[(&str, &str, &str)] = &[

@@ -1,12 +1,8 @@
 //! Secrets are never printed: not with the settings, not with a message about them.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
-mod common;
-
 use std::fs;
 
-use common::{mistakes, parse};
+use crate::common::{mistakes, parse};
 use warehouse_sink::settings::Settings;
 
 const SECRET: &str = "hunter2";

@@ -1,5 +1,6 @@
 //! Files that are deleted, copied or torn, in a local folder.
 
+use crate::PROGRAM;
 use std::fs;
 
 use serde_json::json;

@@ -1,10 +1,9 @@
 //! `inspect` finds what is missing and what is there twice, and nothing else; DuckDB counts the same on its own.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
 mod damage;
 mod stream;
 
+use crate::PROGRAM;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -14,7 +13,6 @@ use warehouse_sink_testkit::{
     Ended, Fate, HttpProxy, NatsServer, S3Server, Settings, Sink, command, http, on_a_terminal, publish, verify,
 };
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Has the sink store all that is in the stream.

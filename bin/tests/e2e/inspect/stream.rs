@@ -1,5 +1,6 @@
 //! What the stream says of sequences that are not stored.
 
+use crate::PROGRAM;
 use std::fs;
 
 use warehouse_sink_testkit::{NatsServer, Settings, envelope, publish};

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::json;
 use warehouse_sink_testkit::{Authority, AzureServer, Head, HttpServer, RsaKey, Store};
 
-use crate::world::{UNTOLD, World};
+use super::world::{UNTOLD, World};
 
 const TENANT: &str = "0f2c4a8e-6d1b-4f57-9f0e-3b1d5c7a9e11";
 const CLIENT: &str = "7b1e9c5d-2a4f-4c38-8d6e-1f0a3b5c7d99";

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 use warehouse_sink_testkit::{Authority, Fate, Head, HttpProxy, HttpServer, RsaKey, Settings, Store};
 
-use crate::world::{UNTOLD, World};
+use super::world::{UNTOLD, World};
 
 const ACCOUNT: &str = "sink@testkit.iam.gserviceaccount.com";
 const OAUTH: &str = "oauth2.googleapis.com";

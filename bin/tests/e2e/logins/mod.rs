@@ -2,8 +2,6 @@
 //! an instance. What gives out credentials is a server of the test's own where it has to be, and checks what the real one
 //! checks; what looks at them is the store.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
 mod azure;
 mod gcs;
 mod s3;

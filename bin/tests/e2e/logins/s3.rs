@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use warehouse_sink_testkit::{Authority, Head, HttpServer, RsaKey, S3Server, Settings, Store, http};
 
-use crate::world::{UNTOLD, World};
+use super::world::{UNTOLD, World};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/sink";
 const STS: &str = "sts.amazonaws.com";

@@ -2,7 +2,7 @@
 
 use warehouse_sink_testkit::{Ended, Head, HttpProxy, S3Server, Settings, Store, command, http, verify};
 
-use crate::world::{PROGRAM, World};
+use super::world::{PROGRAM, World};
 
 const KEYS: [(&str, &str); 2] =
     [("AWS_ACCESS_KEY_ID", S3Server::ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", S3Server::SECRET_KEY)];

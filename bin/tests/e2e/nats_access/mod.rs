@@ -1,19 +1,17 @@
 //! Every way into NATS, each at a real server that demands it: the sink moves events through it and settles them all, and with the
 //! wrong key `check` and `run` say who refused what, and which setting to look at.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
 mod jetstream;
 mod logins;
 mod revoked;
 mod tls;
 
+use crate::PROGRAM;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use warehouse_sink_testkit::{NatsServer, Settings, Sink, publish, verify};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_warehouse-sink");
 const SOON: Duration = Duration::from_secs(60);
 /// Messages in the stream, five of them poison.
 const MESSAGES: u64 = 500;

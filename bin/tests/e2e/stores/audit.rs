@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use warehouse_sink_testkit::{Settings, Sink, Store, command, verify::Outcome};
 
-use crate::world::{MESSAGES, PROGRAM, SOON, World};
+use super::world::{MESSAGES, PROGRAM, SOON, World};
 
 /// Stores all that the consumer has not settled.
 #[track_caller]

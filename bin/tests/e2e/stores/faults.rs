@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use warehouse_sink_testkit::{Fate, Head, HttpProxy, Settings, Sink, Store};
 
-use crate::world::{FILES, MESSAGES, PROGRAM, REDELIVERED, SOON, World};
+use super::world::{FILES, MESSAGES, PROGRAM, REDELIVERED, SOON, World};
 
 /// Requests that bring an object.
 fn uploads(head: &Head) -> bool {

@@ -2,7 +2,7 @@
 
 use warehouse_sink_testkit::{Fate, GcsServer, HttpProxy, Sink, Store};
 
-use crate::world::{FILES, PROGRAM, SOON, World, refusal};
+use super::world::{FILES, PROGRAM, SOON, World, refusal};
 
 const INVALID: &str =
     r#"{"error": {"code": 401, "message": "Invalid Credentials", "errors": [{"reason": "authError"}]}}"#;

@@ -2,7 +2,7 @@
 
 use warehouse_sink_testkit::{Fate, Head, HttpProxy, Sink, Store, wait_until};
 
-use crate::world::{PROGRAM, SOON, World};
+use super::world::{PROGRAM, SOON, World};
 
 /// Half of an object is never seen, and the next run stores everything once: nothing was written by the first.
 pub fn kill_in_mid_upload(service: &str) {

@@ -2,9 +2,7 @@
 //! and Azurite (Azure Blob Storage), and SeaweedFS once more by WebDAV, which the default set of features lacks. Nearly all of them
 //! end with every event read back and every column compared.
 //!
-//! A folder has no network before it and asks for no login; what a killed run leaves in one is in `e2e_leftovers`.
-
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+//! A folder has no network before it and asks for no login; what a killed run leaves in one is in `leftovers.rs`.
 
 mod audit;
 mod faults;

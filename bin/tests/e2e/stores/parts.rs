@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use warehouse_sink_testkit::{Fate, HttpProxy, NatsServer, S3Server, Settings, Sink, Store, http, verify, wait_until};
 
-use crate::world::{FILES, PROGRAM, SOON, World};
+use super::world::{FILES, PROGRAM, SOON, World};
 
 /// Messages of 900 kB that can't be decoded, so that they are stored as they are: their file is larger than one part.
 const LARGE: [&str; 4] = ["--large-poison", "12", "--size", "900000"];

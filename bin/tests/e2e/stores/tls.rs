@@ -2,7 +2,7 @@
 
 use warehouse_sink_testkit::{Authority, GcsServer, NatsServer, Settings, Sink, check, publish, verify};
 
-use crate::world::{PROGRAM, SOON, refusal};
+use super::world::{PROGRAM, SOON, refusal};
 
 #[test]
 fn a_certificate_is_taken_from_the_authorities_in_the_file_alone() {
