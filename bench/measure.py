@@ -96,9 +96,7 @@ def holds_all(metrics: dict[str, float], count: int) -> bool:
     """Everything was fetched, and nothing is on its way into a batch any more, which would be given back at a stop."""
     fetched, again = (metrics.get(f"messages_{name}_total", 0) for name in ("fetched", "redelivered"))
     settled = sum(metrics.get(name, 0) for name in SETTLED)
-    # With an ack floor the second, which includes the first.
-    held = max(metrics.get("buffered_messages", 0), metrics.get("waiting_for_floor", 0))
-    return fetched - again >= count and settled + held == fetched
+    return fetched - again >= count and settled + metrics.get("buffered_messages", 0) == fetched
 
 
 def pause(done: float, count: int, elapsed: float) -> float:

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use metrics::Recorder;
 use tokio::task::{JoinError, spawn_blocking};
-use warehouse_sink_core::{Acks, ConfigError, Machine};
+use warehouse_sink_core::{ConfigError, Machine};
 use warehouse_sink_io::driver::{self, Parts, Report};
 use warehouse_sink_io::encode::Encoder;
 use warehouse_sink_io::health::Health;
@@ -94,9 +94,6 @@ pub async fn run(
     let mut config = settings.machine_config(jitter_seed);
     // A consumer that was there before may have an ack wait of its own, and the server goes by that.
     config.ack_wait = attached.ack_wait;
-    if let Acks::Floor { max_waiting } = &mut config.acks {
-        *max_waiting = attached.max_ack_pending;
-    }
     let machine = Machine::new(config)?;
     let watch = tokio::spawn({
         let (source, metrics) = (source.clone(), metrics.clone());

@@ -4,18 +4,12 @@ use crate::{BatchId, DeliveryId, Destination, MessageId, ObjectName, Timestamp};
 
 /// What the world is to do, taken from [`Machine::poll_command`](crate::Machine::poll_command).
 ///
-/// Each delivery gets exactly one of `Ack`, `Covered`, `Nak`, `Term` and `Forget`, after any number of `Progress`.
+/// Each delivery gets exactly one of `Ack`, `Nak`, `Term` and `Forget`, after any number of `Progress`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Command<P, R> {
     /// The message is stored: tell the server that it is done.
     Ack {
         /// The delivery to settle.
-        delivery: DeliveryId,
-    },
-    /// The message is stored, and the `Ack` of a later one that follows settles it too: drop the handle. Made with
-    /// [`Acks::Floor`](crate::Acks::Floor) alone.
-    Covered {
-        /// The delivery that is settled.
         delivery: DeliveryId,
     },
     /// The message is not stored: have the server deliver it again.

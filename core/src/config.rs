@@ -32,26 +32,10 @@ pub struct Config {
     pub ack_wait: Duration,
     /// Whether poison is stored before it is terminated. Without it, poison is terminated at once and gone.
     pub dead_letter: bool,
-    /// What an ack settles.
-    pub acks: Acks,
     /// How many written messages are remembered, so that a redelivery of one is acked and not written again.
     pub max_remembered: usize,
     /// Seeds the jitter. Replicas should differ in it.
     pub jitter_seed: u64,
-}
-
-/// What an ack settles on the server: the consumer's ack policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Acks {
-    /// Its message alone. Any number of replicas may share the consumer.
-    Each,
-    /// Its message and all before it. The machine acks the highest message below which all is written, so it has to be given every
-    /// delivery of the consumer, in order: see [`Delivery::epoch`](crate::Delivery::epoch).
-    Floor {
-        /// The consumer's max ack pending: the server lets no more messages wait for the floor, and then delivers none but those that
-        /// were given back. A row that is not written yet lets half as many pass; then its batch is closed.
-        max_waiting: usize,
-    },
 }
 
 /// A setting that the machine cannot work with.
@@ -110,9 +94,6 @@ impl Config {
         ];
         if let Some((setting, _)) = nonzero.iter().find(|(_, zero)| *zero) {
             return Err(ConfigError::Zero { setting });
-        }
-        if self.acks == (Acks::Floor { max_waiting: 0 }) {
-            return Err(ConfigError::Zero { setting: "max_waiting" });
         }
         at_most_half(("max_batch_rows", self.max_batch_rows as u64), ("max_messages", self.max_messages as u64))?;
         at_most_half(("max_batch_bytes", self.max_batch_bytes), ("max_bytes", self.max_bytes))?;

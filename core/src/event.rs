@@ -5,9 +5,6 @@ use crate::{BatchId, DeliveryId, MessageId, Timestamp};
 pub enum Event<P, R> {
     /// Deliveries arrived from the server, decoded.
     Fetched(Vec<Delivery<P, R>>),
-    /// The source begins anew: what it handed in before and is not settled, it hands in again, with this
-    /// [epoch](Delivery::epoch).
-    Epoch(u64),
     /// The moment that [`Machine::poll_timeout`](crate::Machine::poll_timeout) asked for has come.
     FlushTick,
     /// A write that a command asked for came to an end.
@@ -33,10 +30,6 @@ pub struct Delivery<P, R> {
     pub message: MessageId,
     /// How often the server has delivered this message, this time included; 1 for the first.
     pub delivery_count: u64,
-    /// Counts how often the source began anew with what the consumer has not settled: 0 where acks settle
-    /// [each](crate::Acks::Each) their own message. With a [floor](crate::Acks::Floor) the source promises that within an epoch every
-    /// delivery of the consumer is handed in, in order, from the lowest unsettled message on.
-    pub epoch: u64,
     /// What is to be written of it. The order must be the same at each delivery of the message.
     pub rows: Rows<P, R>,
 }

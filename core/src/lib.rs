@@ -3,7 +3,7 @@
 //! ```text
 //!                    ┌───────────────────────── Machine ─────────────────────────┐
 //!  Event::Fetched ──▶│ intake ──▶ open batches ──▶ writes ──▶ settlement         │──▶ Command::Write, Rewrite, Discard
-//!  Event::FlushTick ▶│   │        (count, bytes,   (slots,    (one ack, nak or   │──▶ Command::Ack, Covered, Nak, Term
+//!  Event::FlushTick ▶│   │        (count, bytes,   (slots,    (one ack, nak or   │──▶ Command::Ack, Nak, Term
 //!  Event::UploadResult   │         age, pressure)   backoff)   term a delivery)  │──▶ Command::Progress
 //!  Event::Shutdown ─▶│   └── written: what a redelivery must not write again     │──▶ Command::Forget
 //!                    └───────────────────────────────────────────────────────────┘
@@ -37,7 +37,7 @@ mod time;
 
 pub use backoff::Backoff;
 pub use command::{BatchRow, Command, Write};
-pub use config::{Acks, Config, ConfigError};
+pub use config::{Config, ConfigError};
 pub use event::{Delivery, Destination, Event, Failure, Outcome, Row, Rows, RowsIter};
 pub use ids::{BatchId, DeliveryId, MessageId};
 pub use machine::{Capacity, Machine, Stats};

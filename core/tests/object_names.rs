@@ -8,8 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use warehouse_sink_core::{
-    Acks, Backoff, Command, Config, Delivery, DeliveryId, Destination, Event, Machine, MessageId, Row, Rows, Timestamp,
-    Write,
+    Backoff, Command, Config, Delivery, DeliveryId, Destination, Event, Machine, MessageId, Row, Rows, Timestamp, Write,
 };
 
 fn config(stream: &str) -> Config {
@@ -28,7 +27,6 @@ fn config(stream: &str) -> Config {
         nak: backoff,
         ack_wait: Duration::from_secs(30),
         dead_letter: true,
-        acks: Acks::Each,
         max_remembered: 1000,
         jitter_seed: 0,
     }
@@ -39,7 +37,7 @@ fn write(stream: &str, messages: &[MessageId]) -> Write<u8, (MessageId, u32)> {
     let row = |payload| Row { destination: Destination::Partition(0), payload, bytes: 1 };
     let deliveries = (0..).zip(messages).map(|(id, &message)| {
         let rows = Rows::Many(vec![row((message, 0)), row((message, 1))]);
-        Delivery { id: DeliveryId(id), message, delivery_count: 1, epoch: 0, rows }
+        Delivery { id: DeliveryId(id), message, delivery_count: 1, rows }
     });
     let mut machine = Machine::new(config(stream)).unwrap();
     machine.handle_event(Timestamp::ZERO, Event::Fetched(deliveries.collect()));

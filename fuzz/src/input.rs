@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
-use warehouse_sink_core::{Acks, Backoff, Config, Destination};
+use warehouse_sink_core::{Backoff, Config, Destination};
 
 use crate::steps::{How, RowSpec, Setup, Step};
 
@@ -51,7 +51,6 @@ fn config(bytes: &mut Unstructured) -> Result<Config> {
         nak: Backoff { initial: Duration::from_secs(1), max: Duration::from_secs(120) },
         ack_wait: Duration::from_secs(bytes.int_in_range(1..=29)?),
         dead_letter: bytes.arbitrary()?,
-        acks: Acks::Each,
         max_remembered: if bytes.ratio(4u8, 5u8)? { 100_000 } else { bytes.int_in_range(0..=19)? },
         jitter_seed: u64::from(bytes.arbitrary::<u8>()?),
     })

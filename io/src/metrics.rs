@@ -15,7 +15,6 @@ pub struct Metrics {
     pub terminated: Counter,
     pub superseded: Counter,
     pub progress: Counter,
-    pub epochs: Counter,
     pub settle_errors: Counter,
     pub fetch_errors: Counter,
     pub writes: ByOutcome,
@@ -25,7 +24,6 @@ pub struct Metrics {
     pub upload_seconds: Histogram,
     pub buffered_messages: Gauge,
     pub buffered_bytes: Gauge,
-    pub waiting_for_floor: Gauge,
     pub open_partitions: Gauge,
     pub writes_in_flight: Gauge,
     pub writes_waiting: Gauge,
@@ -145,11 +143,6 @@ impl Metrics {
                 Unit::Count,
                 "Progress acks sent to keep held deliveries alive",
             ),
-            epochs: r.counter(
-                "warehouse_sink_epochs_total",
-                Unit::Count,
-                "Times that the consumer was reset to its ack floor, with ack = \"floor\": at each takeover, connection, and doubt",
-            ),
             settle_errors: r.counter(
                 "warehouse_sink_settle_errors_total",
                 Unit::Count,
@@ -179,11 +172,6 @@ impl Metrics {
                 "Messages held: buffered or being written",
             ),
             buffered_bytes: r.gauge("warehouse_sink_buffered_bytes", Unit::Bytes, "Bytes of the messages held"),
-            waiting_for_floor: r.gauge(
-                "warehouse_sink_waiting_for_floor",
-                Unit::Count,
-                "Messages that are not acked, with ack = \"floor\": those held, and those written that wait for one before them",
-            ),
             open_partitions: r.gauge("warehouse_sink_open_partitions", Unit::Count, "Batches that are filling"),
             writes_in_flight: r.gauge("warehouse_sink_writes_in_flight", Unit::Count, "Writes that run now"),
             writes_waiting: r.gauge(

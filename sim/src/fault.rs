@@ -218,10 +218,6 @@ pub enum Call {
     Any,
     /// The look for the consumer.
     Attach,
-    /// A pull request of one who waits to be served alone, before the server hears of it.
-    Acquire,
-    /// The reset of the consumer, before the server hears of it.
-    Reset,
     /// A pull request, before the server hears of it.
     Pull,
     /// Deliveries have come out of a pull, before the driver hears of them.

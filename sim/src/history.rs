@@ -38,8 +38,6 @@ pub struct Bounds {
     pub dead_letter: bool,
     /// Everything that is written is remembered, so that nothing is written twice by one process.
     pub remembers: bool,
-    /// An ack settles all before its message.
-    pub floor: bool,
 }
 
 /// Something that happened.
@@ -90,12 +88,8 @@ pub enum Happening {
     Handed { process: ProcessId, reply: Reply, bytes: u64 },
     /// The driver told the source what became of a delivery.
     Settling { process: ProcessId, reply: Reply, verdict: Verdict },
-    /// The server got that; `settled` are the messages that it took from the pending ones.
-    Received { process: ProcessId, reply: Reply, verdict: Verdict, settled: Vec<MessageId> },
-    /// The deliveries that a process has of the consumer are void: it heard so, or does not trust them.
-    EpochOver { process: ProcessId },
-    /// A process had the consumer go back to its floor.
-    Reset { process: ProcessId },
+    /// The server got that; `settled` is the message that it took from the pending ones.
+    Received { process: ProcessId, reply: Reply, verdict: Verdict, settled: Option<MessageId> },
     /// The driver began to put an object.
     PutBegun { process: ProcessId, put: u64, key: String, rows: Arc<[StoredRow]> },
     /// A part of an object was sent, and more is to follow or the completing request.

@@ -36,12 +36,6 @@ pub enum Ask {
     Settle(Reply, Verdict),
     /// The consumer is looked for, and created where it starts if it is missing.
     Attach(Option<Floor>, ConsumerConfig, oneshot::Sender<Floor>),
-    /// The consumer is to go back to its ack floor.
-    Reset(oneshot::Sender<u64>),
-    /// How far the floor is.
-    Info(oneshot::Sender<u64>),
-    /// Another client may be served.
-    Unpin,
     /// An answer is all that is asked for.
     Ping(oneshot::Sender<()>),
 }
@@ -197,11 +191,6 @@ impl Network {
         (number, receiver)
     }
 
-    /// The connection's number; 0 while there is none.
-    pub fn connection(&self, process: ProcessId) -> u64 {
-        self.lock().links.get(&process).and_then(|link| link.client).unwrap_or(0)
-    }
-
     /// Ends a subscription on the client's side.
     pub fn forget(&self, process: ProcessId, number: u64) {
         if let Some(link) = self.lock().links.get_mut(&process) {
@@ -341,25 +330,13 @@ impl State {
                 self.server.lose_interest(|other| other == inbox);
             }
             Ask::Settle(reply, verdict) => {
-                let settled = self.server.settle_all(now, &reply, verdict);
+                let settled = self.server.settle(now, &reply, verdict);
                 self.history.note(Happening::Received { process, reply, verdict, settled });
             }
             Ask::Attach(floor, config, answer) => {
                 let floor = self.attach(process, floor, config);
                 self.reply(process, client, Box::new(move || _ = answer.send(floor)));
             }
-            Ask::Reset(answer) => {
-                if let Some(floor) = self.server.reset(now) {
-                    self.history.note(Happening::Reset { process });
-                    self.reply(process, client, Box::new(move || _ = answer.send(floor)));
-                }
-            }
-            Ask::Info(answer) => {
-                if let Some(info) = self.server.consumer() {
-                    self.reply(process, client, Box::new(move || _ = answer.send(info.ack_floor)));
-                }
-            }
-            Ask::Unpin => self.server.unpin(now),
             Ask::Ping(answer) => self.reply(process, client, Box::new(move || _ = answer.send(()))),
         }
         self.run_effects();

@@ -81,12 +81,11 @@ impl Process {
     pub async fn run(self, stop: Arc<Semaphore>) {
         let Process { id, settings, network, bucket, breaks, history, trap, sabotage } = self;
         let encoder = SimEncoder { part_rows: settings.part_rows, breaks, history: history.clone() };
-        let config = Config { jitter_seed: settings.seed ^ u64::from(id.0), ..settings.machine() };
+        let config = Config { jitter_seed: settings.seed ^ u64::from(id.0), ..settings.machine.clone() };
         history.note(Happening::Started { process: id, bounds: bounds(&settings) });
         let config = sabotage.config(config);
         let Ok(machine) = Machine::new(config) else { return };
-        let source =
-            SimSource::open(id, network.clone(), settings.consumer(), history.clone(), trap.clone(), sabotage.care());
+        let source = SimSource::open(id, network.clone(), settings.consumer(), history.clone(), trap.clone());
         let store = SimStore { process: id, bucket, trap };
         let parts = Parts {
             source: SabotagedSource::new(source, &sabotage),
@@ -96,8 +95,7 @@ impl Process {
             metrics: Metrics::register(&Watcher { process: id, history: history.clone() }),
         };
         let options = Options {
-            // With a floor, deliveries have to come in order.
-            worker_count: if settings.floor.is_some() { 1 } else { settings.workers },
+            worker_count: settings.workers,
             fetch_batch_size: settings.fetch_batch,
             write_timeout: settings.write_timeout,
             shutdown_timeout: sabotage.shutdown_timeout(settings.shutdown_timeout),
@@ -130,7 +128,6 @@ fn bounds(settings: &Settings) -> Bounds {
         stop: settings.shutdown_timeout + LAST_SETTLEMENTS,
         dead_letter: machine.dead_letter,
         remembers: machine.max_remembered >= 100_000,
-        floor: settings.floor.is_some(),
     }
 }
 

@@ -13,8 +13,6 @@ pub(crate) use encoder::SabotagedEncoder;
 pub(crate) use source::SabotagedSource;
 pub(crate) use store::SabotagedStore;
 
-use crate::source::Care;
-
 /// One thing that is done wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sabotage {
@@ -85,17 +83,11 @@ pub enum Sabotage {
     HideBreak,
     /// An object is completed before its last part.
     LosePart,
-    /// With a floor, the newest delivery is acked instead of the highest that may be.
-    AckNewest,
-    /// With a floor, deliveries are not held against those before.
-    IgnoreOrder,
-    /// With a floor, a replica goes on where the one before it stopped.
-    SkipReset,
 }
 
 impl Sabotage {
     /// Each, and the oracle that must catch it.
-    pub const ALL: [(Sabotage, &'static str); 35] = [
+    pub const ALL: [(Sabotage, &'static str); 32] = [
         (Sabotage::AckWhenFetched, "no un-written ack"),
         (Sabotage::AckWhenWriteStarts, "no un-written ack"),
         (Sabotage::AckUnknown, "no un-written ack"),
@@ -128,9 +120,6 @@ impl Sabotage {
         (Sabotage::CompleteBroken, "objects are whole"),
         (Sabotage::HideBreak, "no un-written ack"),
         (Sabotage::LosePart, "no un-written ack"),
-        (Sabotage::AckNewest, "no un-written ack"),
-        (Sabotage::IgnoreOrder, "no un-written ack"),
-        (Sabotage::SkipReset, "no un-written ack"),
     ];
 
     /// The configuration that the wrong machine runs with.
@@ -148,13 +137,6 @@ impl Sabotage {
             _ => {}
         }
         config
-    }
-
-    pub(crate) fn care(self) -> Care {
-        Care {
-            resets: self != Sabotage::SkipReset,
-            orders: !matches!(self, Sabotage::IgnoreOrder | Sabotage::SkipReset),
-        }
     }
 
     pub(crate) fn shutdown_timeout(self, timeout: Duration) -> Duration {

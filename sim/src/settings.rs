@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
-use warehouse_sink_core::{Acks, Backoff, Config};
-use warehouse_sink_jetstream_model::{AckPolicy, ConsumerConfig, Start, StreamConfig};
+use warehouse_sink_core::{Backoff, Config};
+use warehouse_sink_jetstream_model::{ConsumerConfig, Start, StreamConfig};
 
 use crate::time;
 
@@ -58,23 +58,9 @@ pub struct Settings {
     pub store: StoreSettings,
     /// How often faults of each kind come.
     pub faults: FaultSettings,
-    /// Acks settle all before their message, and one replica at a time is served.
-    #[serde(default)]
-    pub floor: Option<FloorSettings>,
     /// How many rows a part of an object has; without it, every object is one part.
     #[serde(default)]
     pub part_rows: Option<usize>,
-}
-
-/// What an ack floor needs.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FloorSettings {
-    /// How many messages may wait for the floor: the consumer's max ack pending.
-    pub max_waiting: usize,
-    /// How long a replica that does not pull is waited for.
-    #[serde(with = "time")]
-    pub pinned: Duration,
 }
 
 /// [`Config`], as it is written in the files of plans.
@@ -98,15 +84,8 @@ struct MachineConfig {
     #[serde(with = "time")]
     ack_wait: Duration,
     dead_letter: bool,
-    /// Follows from [`Settings::floor`].
-    #[serde(skip, default = "each")]
-    acks: Acks,
     max_remembered: usize,
     jitter_seed: u64,
-}
-
-fn each() -> Acks {
-    Acks::Each
 }
 
 /// [`Backoff`], as it is written in the files of plans.
@@ -189,18 +168,11 @@ impl Settings {
             partitions: rng.u8(1..6),
             store: store(rng),
             faults: faults(rng),
-            floor: floor(rng, machine.max_messages),
             part_rows: (rng.u8(..3) > 0).then(|| 1 + rng.usize(..4)),
             machine,
         };
         settings.store.breaks = share(rng, 10);
         settings
-    }
-
-    /// The machine's configuration.
-    pub fn machine(&self) -> Config {
-        let acks = self.floor.map_or(Acks::Each, |floor| Acks::Floor { max_waiting: floor.max_waiting });
-        Config { acks, ..self.machine.clone() }
     }
 
     /// The same settings without any fault.
@@ -216,11 +188,9 @@ impl Settings {
     /// The consumer as it is created.
     pub fn consumer(&self) -> ConsumerConfig {
         ConsumerConfig {
-            ack_policy: if self.floor.is_some() { AckPolicy::All } else { AckPolicy::Explicit },
             ack_wait: self.machine.ack_wait,
-            max_ack_pending: self.floor.map(|floor| floor.max_waiting).or(self.max_ack_pending),
+            max_ack_pending: self.max_ack_pending,
             max_deliver: None,
-            pinned: self.floor.map(|floor| floor.pinned),
             start: Start::All,
         }
     }
@@ -247,15 +217,9 @@ fn machine(rng: &mut Rng, seed: u64) -> Config {
         nak: Backoff { initial: millis(rng, 100, 1_000), max: millis(rng, 1_000, 8_000) },
         ack_wait: millis(rng, 1_000, 8_000),
         dead_letter: rng.u8(..4) > 0,
-        acks: Acks::Each,
         max_remembered: if rng.u8(..8) == 0 { rng.usize(..10) } else { 100_000 },
         jitter_seed: seed,
     }
-}
-
-fn floor(rng: &mut Rng, max_messages: usize) -> Option<FloorSettings> {
-    let max_waiting = max_messages + rng.usize(..30);
-    (rng.u8(..3) == 0).then(|| FloorSettings { max_waiting, pinned: millis(rng, 2_500, 6_000) })
 }
 
 /// Half of the runs have no fault of a given kind: one kind can hide another.

@@ -1,15 +1,15 @@
 //! The source of deliveries, as `io` sees it: over a link to the simulated server. It does what the one over async-nats does.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use warehouse_sink_core::{Capacity, MessageId};
-use warehouse_sink_io::source::{Incoming, Order, Pull, Settlement, Source, SourceError};
-use warehouse_sink_jetstream_model::{ConsumerConfig, Delivered, End, Pin, PullRequest, Reply, Verdict};
+use warehouse_sink_io::source::{Incoming, Pull, Settlement, Source, SourceError};
+use warehouse_sink_jetstream_model::{ConsumerConfig, Delivered, End, PullRequest, Reply, Verdict};
 
 use crate::fault::Call;
 use crate::history::{Happening, History, ProcessId};
@@ -23,8 +23,6 @@ const EXPIRES: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long the server may say nothing of a question.
 const SILENCE: Duration = Duration::from_secs(5);
-/// How often the floor is looked at.
-const CHECK: Duration = Duration::from_secs(2);
 /// How many messages are handed in at a time at most.
 const CHUNK: usize = 16;
 
@@ -32,35 +30,6 @@ const CHUNK: usize = 16;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handle {
     pub reply: Reply,
-    epoch: u64,
-}
-
-/// What a replica that is served alone knows.
-#[derive(Clone, Debug, Default)]
-struct Turn {
-    /// What it is known by.
-    pin: Option<Pin>,
-    /// The epoch that has begun.
-    epoch: Option<Epoch>,
-}
-
-#[derive(Clone, Debug)]
-struct Epoch {
-    number: u64,
-    /// What was on its way on an earlier connection is lost.
-    connection: u64,
-    /// When the floor was last looked at.
-    checked: Instant,
-    order: Order,
-}
-
-/// What makes sure that an epoch has all deliveries. Wrong sinks leave it out.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Care {
-    /// The consumer is reset where an epoch begins.
-    pub resets: bool,
-    /// Deliveries are held against those before.
-    pub orders: bool,
 }
 
 #[derive(Clone)]
@@ -78,10 +47,6 @@ struct Inner {
     /// Held across the look for the consumer, so that one fetcher looks for all.
     looking: tokio::sync::Mutex<()>,
     floor: Mutex<Option<Floor>>,
-    /// Only where the consumer pins a replica.
-    turn: Mutex<Turn>,
-    epochs: AtomicU64,
-    care: Care,
     history: History,
     trap: Trap,
 }
@@ -93,21 +58,13 @@ impl SimSource {
         consumer: ConsumerConfig,
         history: History,
         trap: Trap,
-        care: Care,
     ) -> Self {
         network.open(process);
         let attached = AtomicBool::new(false);
         let looking = tokio::sync::Mutex::new(());
-        let (floor, turn, epochs) = (Mutex::new(None), Mutex::default(), AtomicU64::new(0));
-        let inner = Inner { process, network, consumer, attached, looking, floor, turn, epochs, care, history, trap };
+        let floor = Mutex::new(None);
+        let inner = Inner { process, network, consumer, attached, looking, floor, history, trap };
         SimSource { inner: Arc::new(inner) }
-    }
-}
-
-impl SimSource {
-    /// Whether acks settle all before their message.
-    pub fn has_floor(&self) -> bool {
-        self.inner.consumer.pinned.is_some()
     }
 }
 
@@ -132,132 +89,6 @@ impl Inner {
     fn detach(&self) {
         self.attached.store(false, Ordering::Relaxed);
     }
-
-    /// Sends a pull request.
-    fn ask(self: &Arc<Self>, request: PullRequest, epoch: u64) -> SimPull {
-        let (number, answers) = self.network.subscribe(self.process);
-        self.network.send(self.process, Ask::Pull(number, request));
-        let deadline = Instant::now() + EXPIRES + PATIENCE;
-        SimPull { inner: self.clone(), number, epoch, answers, left: request.batch, deadline, ended: false }
-    }
-
-    fn turn(&self) -> MutexGuard<'_, Turn> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The epoch that goes on, and the pin.
-    fn epoch(&self) -> Option<(u64, Option<Pin>)> {
-        let connection = self.network.connection(self.process);
-        let turn = self.turn();
-        let epoch = turn.epoch.as_ref().filter(|epoch| epoch.connection == connection)?;
-        Some((epoch.number, turn.pin))
-    }
-
-    fn end_epoch(&self) {
-        if self.turn().epoch.take().is_some() {
-            self.history.note(Happening::EpochOver { process: self.process });
-        }
-    }
-
-    fn note_end(&self, end: End) {
-        if end == End::WrongPin {
-            self.end_epoch();
-            self.turn().pin = None;
-        }
-    }
-
-    /// Waits for its turn, and has the consumer go back to its floor. None where another replica is served.
-    async fn begin(self: &Arc<Self>) -> Result<Option<u64>, SourceError> {
-        self.end_epoch();
-        if self.turn().pin.is_none() {
-            let pin = self.wait_for_pin().await?;
-            self.turn().pin = pin;
-        }
-        if self.turn().pin.is_none() {
-            return Ok(None);
-        }
-        let connection = self.network.connection(self.process);
-        self.trap.step(Call::Reset).await;
-        let (answer, answered) = oneshot::channel();
-        let ask = if self.care.resets { Ask::Reset(answer) } else { Ask::Info(answer) };
-        self.network.send(self.process, ask);
-        let reset = tokio::time::timeout(SILENCE, answered).await;
-        let reset = reset.ok().and_then(Result::ok);
-        let floor = reset.ok_or_else(|| {
-            self.detach();
-            SourceError::new("could not reset the consumer")
-        })?;
-        let number = self.epochs.fetch_add(1, Ordering::Relaxed) + 1;
-        self.turn().epoch = Some(Epoch { number, connection, checked: Instant::now(), order: Order::above(floor) });
-        Ok(Some(number))
-    }
-
-    /// Looks from time to time whether another replica raised the floor.
-    async fn check_floor(&self) {
-        let due = self.turn().epoch.as_ref().is_some_and(|epoch| epoch.checked.elapsed() >= CHECK);
-        if !due {
-            return;
-        }
-        let (answer, answered) = oneshot::channel();
-        self.network.send(self.process, Ask::Info(answer));
-        let Ok(Ok(floor)) = tokio::time::timeout(SILENCE, answered).await else { return };
-        let raised = self.turn().epoch.as_mut().is_some_and(|epoch| {
-            epoch.checked = Instant::now();
-            self.care.orders && epoch.order.check_floor(floor).is_err()
-        });
-        if raised {
-            self.end_epoch();
-        }
-    }
-
-    /// Waits for a message, which shows that this replica is served. It comes again once the consumer is reset.
-    async fn wait_for_pin(self: &Arc<Self>) -> Result<Option<Pin>, SourceError> {
-        self.trap.step(Call::Acquire).await;
-        let mut probe = self.ask(probe(), 0);
-        match probe.answer().await {
-            Ok(Some(Answer::Message(delivered))) => Ok(delivered.pin),
-            Ok(Some(Answer::End(End::ConsumerDeleted | End::NoResponders))) | Err(_) => {
-                self.detach();
-                Err(SourceError::new("the consumer is gone"))
-            }
-            Ok(_) => Ok(None),
-        }
-    }
-
-    /// Holds a delivery against those before; whether it is of the epoch that goes on.
-    fn admit(&self, number: u64, delivered: &Delivered) -> Result<bool, SourceError> {
-        if self.consumer.pinned.is_none() {
-            return Ok(true);
-        }
-        if self.epoch().is_none_or(|(current, _)| current != number) {
-            return Ok(false);
-        }
-        let Reply { message, consumer_sequence, delivery_count, .. } = delivered.reply;
-        let admitted = match &mut self.turn().epoch {
-            Some(_) if !self.care.orders => Ok(()),
-            Some(epoch) => epoch.order.admit(consumer_sequence, message.stream_sequence, delivery_count),
-            None => return Ok(false),
-        };
-        admitted.map(|()| true).map_err(|disorder| {
-            self.end_epoch();
-            SourceError::caused_by("a new epoch has to begin", disorder)
-        })
-    }
-
-    /// Whether a settlement still counts: the server has taken back what it delivered in an earlier epoch.
-    fn settles(&self, reply: &Reply, number: u64, verdict: Verdict) -> bool {
-        let mut turn = self.turn();
-        let Some(epoch) = turn.epoch.as_mut().filter(|epoch| epoch.number == number) else { return false };
-        if verdict == Verdict::Ack {
-            epoch.order.ack(reply.message.stream_sequence);
-        }
-        true
-    }
-}
-
-/// A pull request for whatever comes first.
-fn probe() -> PullRequest {
-    PullRequest { batch: 1, max_bytes: None, expires: EXPIRES, pin: None }
 }
 
 impl Source for SimSource {
@@ -265,40 +96,15 @@ impl Source for SimSource {
     type Handle = Handle;
     type Pull = SimPull;
 
-    async fn begin(&self) -> Result<Option<u64>, SourceError> {
-        if self.inner.consumer.pinned.is_none() {
-            return Ok(Some(0));
-        }
-        self.inner.attach().await?;
-        self.inner.check_floor().await;
-        match self.inner.epoch() {
-            Some((number, _)) => Ok(Some(number)),
-            None => self.inner.begin().await,
-        }
-    }
-
     async fn pull(&self, limit: Capacity) -> Result<SimPull, SourceError> {
         let inner = &self.inner;
         inner.attach().await?;
         inner.trap.step(Call::Pull).await;
-        let (epoch, pin) = inner.epoch().unwrap_or_default();
-        let request = PullRequest { batch: limit.messages, max_bytes: Some(limit.bytes), expires: EXPIRES, pin };
-        Ok(inner.ask(request, epoch))
-    }
-
-    async fn keep_turn(&self) -> bool {
-        let inner = &self.inner;
-        if inner.consumer.pinned.is_none() {
-            return true;
-        }
-        let Some((_, pin)) = inner.epoch() else { return false };
-        // No message is as small: what comes of it is that the server counts it, or that it is another's turn.
-        let mut asked = inner.ask(PullRequest { max_bytes: Some(1), pin, ..probe() }, 0);
-        if let Ok(Some(Answer::End(end))) = asked.answer().await {
-            inner.note_end(end);
-        }
-        inner.check_floor().await;
-        inner.epoch().is_some()
+        let (number, answers) = inner.network.subscribe(inner.process);
+        let request = PullRequest { batch: limit.messages, max_bytes: Some(limit.bytes), expires: EXPIRES };
+        inner.network.send(inner.process, Ask::Pull(number, request));
+        let deadline = Instant::now() + EXPIRES + PATIENCE;
+        Ok(SimPull { inner: inner.clone(), number, answers, left: request.batch, deadline, ended: false })
     }
 
     async fn settle(&self, handle: &Handle, settlement: Settlement) -> Result<(), SourceError> {
@@ -309,11 +115,8 @@ impl Source for SimSource {
             Settlement::Term => Verdict::Term,
             Settlement::Progress => Verdict::Progress,
         };
-        let Handle { reply, epoch } = *handle;
+        let Handle { reply } = *handle;
         inner.history.note(Happening::Settling { process: inner.process, reply, verdict });
-        if inner.consumer.pinned.is_some() && !inner.settles(&reply, epoch, verdict) {
-            return Ok(());
-        }
         // Two settlements are two sends, and a process can die between them.
         inner.trap.step(Call::Settle).await;
         inner.network.send(inner.process, Ask::Settle(reply, verdict));
@@ -323,9 +126,6 @@ impl Source for SimSource {
 
     async fn flush(&self) -> Result<(), SourceError> {
         self.inner.trap.step(Call::Flush).await;
-        if self.inner.epoch().is_some() {
-            self.inner.network.send(self.inner.process, Ask::Unpin);
-        }
         let (answer, answered) = oneshot::channel();
         self.inner.network.send(self.inner.process, Ask::Ping(answer));
         answered.await.map_err(|error| SourceError::caused_by("the connection was lost", error))
@@ -340,8 +140,6 @@ impl Source for SimSource {
 pub(crate) struct SimPull {
     inner: Arc<Inner>,
     number: u64,
-    /// The epoch that its messages are of.
-    epoch: u64,
     answers: mpsc::UnboundedReceiver<Answer>,
     left: usize,
     /// When the request must have ended.
@@ -363,19 +161,15 @@ impl SimPull {
     fn read(&mut self, answer: Answer, messages: &mut Vec<SimMessage>) -> Result<(), SourceError> {
         match answer {
             Answer::Message(delivered) => {
-                if !self.inner.admit(self.epoch, &delivered)? {
-                    return Ok(());
-                }
                 self.left = self.left.saturating_sub(1);
                 self.ended |= self.left == 0;
                 let (process, reply) = (self.inner.process, delivered.reply);
                 let bytes = delivered.body.len() as u64;
                 self.inner.history.note(Happening::Handed { process, reply, bytes });
-                messages.push(SimMessage { delivered, epoch: self.epoch });
+                messages.push(SimMessage { delivered });
             }
             Answer::End(end) => {
                 self.ended = true;
-                self.inner.note_end(end);
                 if matches!(end, End::ConsumerDeleted | End::NoResponders) {
                     return Err(SourceError::new("the consumer is gone"));
                 }
@@ -435,7 +229,6 @@ impl Drop for SimPull {
 /// A delivered message.
 pub(crate) struct SimMessage {
     delivered: Delivered,
-    epoch: u64,
 }
 
 impl Incoming for SimMessage {
@@ -461,10 +254,6 @@ impl Incoming for SimMessage {
         BTreeMap::new()
     }
 
-    fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
     fn into_handle(self) -> Handle {
         self.handle()
     }
@@ -473,6 +262,6 @@ impl Incoming for SimMessage {
 impl SimMessage {
     /// What settles it.
     pub fn handle(&self) -> Handle {
-        Handle { reply: self.delivered.reply, epoch: self.epoch }
+        Handle { reply: self.delivered.reply }
     }
 }

@@ -64,7 +64,7 @@ impl Names {
             Happening::ServerUp { forget } => server(format!("is back; forgot: {forget:?}")),
             Happening::ConsumerDeleted => server("the consumer is deleted".to_owned()),
             Happening::Received { process, reply, verdict, settled } => {
-                server(self.received(*process, reply, *verdict, settled))
+                server(self.received(*process, reply, *verdict, *settled))
             }
             Happening::Durable { key, rows, put } => {
                 store(format!("put {put} is durable in {}: {}", partition(key), self.rows(rows)))
@@ -127,15 +127,12 @@ impl Names {
         }
     }
 
-    fn received(&self, process: ProcessId, reply: &Reply, verdict: Verdict, settled: &[MessageId]) -> String {
+    fn received(&self, process: ProcessId, reply: &Reply, verdict: Verdict, settled: Option<MessageId>) -> String {
         let effect = match (verdict, settled) {
             (Verdict::Nak(_) | Verdict::Progress, _) => String::new(),
-            (_, []) => ", which settles nothing".to_owned(),
-            (_, [settled]) if *settled == reply.message => ", which settles it".to_owned(),
-            (_, settled) => {
-                let settled: Vec<_> = settled.iter().map(|settled| self.message(*settled)).collect();
-                format!(", which settles {}", settled.join(", "))
-            }
+            (_, None) => ", which settles nothing".to_owned(),
+            (_, Some(settled)) if settled == reply.message => ", which settles it".to_owned(),
+            (_, Some(settled)) => format!(", which settles {}", self.message(settled)),
         };
         format!("gets {} of {} for {}{effect}", word(verdict), name(process), self.delivery(reply))
     }

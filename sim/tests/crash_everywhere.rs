@@ -16,24 +16,21 @@ use warehouse_sink_sim::fault::{Call, Fault, Plan, Planned};
 use warehouse_sink_sim::history::{Entry, Happening};
 use warehouse_sink_sim::report::violation;
 use warehouse_sink_sim::sabotage::Sabotage;
-use warehouse_sink_sim::settings::{FloorSettings, Settings};
+use warehouse_sink_sim::settings::Settings;
 
-/// Worlds in which nothing else goes wrong but some puts, by their seeds; and whether acks have a floor.
-const WORLDS: [(u64, bool); 8] =
-    [(3, false), (5, false), (8, false), (13, true), (21, false), (34, true), (55, true), (89, true)];
+/// Worlds in which nothing else goes wrong but some puts, by their seeds.
+const WORLDS: [u64; 8] = [3, 5, 8, 13, 21, 34, 55, 89];
 /// In these, a second crash follows at each of the first calls of the process that comes after.
-const WORLDS_OF_TWO: [(u64, bool); 3] = [(5, false), (21, false), (34, true)];
+const WORLDS_OF_TWO: [u64; 3] = [5, 21, 34];
 const SECOND_CALLS: u32 = 12;
 const DOWN: Duration = Duration::from_millis(300);
 
-fn world((seed, floor): (u64, bool), crash: Fault) -> Case {
+fn world(seed: u64, crash: Fault) -> Case {
     let drawn = Case::of_seed(seed);
     let puts = drawn.plan.into_iter().filter(|planned| matches!(planned, Planned::Put { .. }));
     let mut plan: Plan = puts.collect();
     plan.push(Planned::At { time: Duration::ZERO, fault: crash });
-    let max_waiting = drawn.settings.machine.max_messages + 10;
-    let floor = floor.then_some(FloorSettings { max_waiting, pinned: Duration::from_secs(3) });
-    let settings = Settings { messages: 24, faults_for: Duration::from_secs(9), floor, ..drawn.settings };
+    let settings = Settings { messages: 24, faults_for: Duration::from_secs(9), ..drawn.settings };
     Case { plan, settings, ..drawn }
 }
 

@@ -6,17 +6,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use warehouse_sink_core::{Acks, Backoff, Config};
+use warehouse_sink_core::{Backoff, Config};
 use warehouse_sink_io::driver;
 use warehouse_sink_io::encode::EncodeConfig;
 use warehouse_sink_io::parts::PART_BYTES;
-use warehouse_sink_io::source::nats::{Acks as NatsAcks, Api, Login, NatsConfig, Secret as Place, Tls};
+use warehouse_sink_io::source::nats::{Api, Login, NatsConfig, Secret as Place, Tls};
 use warehouse_sink_proto::{PartitionTime, PayloadColumns, TimeUnit};
 
 use super::keys::{Nats, Schema, Settings};
 use super::routes::{Messages, Routes};
 use super::schema_types::Format;
-use super::types::{Ack, ColumnNames, Prefix, Secret};
+use super::types::{ColumnNames, Prefix, Secret};
 
 /// The shortest ack wait that is derived: shorter ones gain little and make the server impatient with a loaded replica.
 const SHORTEST_DERIVED_ACK_WAIT: Duration = Duration::from_secs(30);
@@ -29,14 +29,6 @@ const LEAST_REMEMBERED: usize = 500_000;
 /// The bytes that small batches get anyway. The process stays under 256 MiB with this, even where events can't be compressed and
 /// each is held as a message and once more in an encoded file.
 const LEAST_DERIVED_BYTES: u64 = 64 * 1024 * 1024;
-/// While one fetcher decodes, the server answers the other: an eighth faster on two cores, and more fetchers are no faster
-/// (docs/benchmarks.md).
-const DERIVED_FETCHERS: usize = 2;
-/// Twice as many gain nothing.
-const DERIVED_FETCH: usize = 500;
-/// Where there is one fetcher, nothing hides the time from the end of a fetch to the first message of the next: with 500 a quarter of both cores
-/// is idle, with 4,000 a sixth, and an event takes a tenth less time (docs/benchmarks.md).
-const DERIVED_FETCH_ALONE: usize = 4_000;
 /// The limit on un-acked messages is shared by all replicas. This many can fill their buffers before it holds one up.
 const REPLICAS: usize = 4;
 
@@ -48,7 +40,7 @@ impl Settings {
 
     /// How many messages the server lets be un-acked: the setting, or derived from the buffer.
     pub fn max_ack_pending(&self) -> usize {
-        let asked_for = self.fetchers().saturating_mul(self.fetch_batch_size());
+        let asked_for = self.nats.worker_count.get().saturating_mul(self.nats.fetch_batch_size.get());
         let derived = self.max_buffered_events().saturating_add(asked_for).saturating_mul(REPLICAS);
         self.nats.max_ack_pending.map_or(derived, NonZeroUsize::get)
     }
@@ -87,37 +79,16 @@ impl Settings {
             nak: Backoff { initial: storage.nak_initial, max: storage.nak_max },
             ack_wait: self.ack_wait(),
             dead_letter: self.dead_letter.enabled,
-            acks: match self.nats.ack {
-                Ack::Each => Acks::Each,
-                Ack::Floor => Acks::Floor { max_waiting: self.max_ack_pending() },
-            },
             max_remembered: self.max_ack_pending().max(LEAST_REMEMBERED),
             jitter_seed,
         }
     }
 
-    /// How many fetchers pull in parallel. Where an ack settles all before it, deliveries have to come in order.
-    fn fetchers(&self) -> usize {
-        match self.nats.ack {
-            Ack::Each => self.nats.worker_count.map_or(DERIVED_FETCHERS, NonZeroUsize::get),
-            Ack::Floor => 1,
-        }
-    }
-
-    /// How many messages a fetcher asks for at most.
-    fn fetch_batch_size(&self) -> usize {
-        let derived = match self.nats.ack {
-            Ack::Each => DERIVED_FETCH,
-            Ack::Floor => DERIVED_FETCH_ALONE,
-        };
-        self.nats.fetch_batch_size.map_or(derived, NonZeroUsize::get)
-    }
-
     /// What the driver needs to know beside the machine's configuration.
     pub fn driver_options(&self, jitter_seed: u64) -> driver::Options {
         driver::Options {
-            worker_count: self.fetchers(),
-            fetch_batch_size: self.fetch_batch_size(),
+            worker_count: self.nats.worker_count.get(),
+            fetch_batch_size: self.nats.fetch_batch_size.get(),
             write_timeout: self.storage.write_timeout,
             shutdown_timeout: self.shutdown.timeout,
             jitter_seed,
@@ -189,10 +160,6 @@ impl Settings {
             stream: nats.stream.as_str().to_owned(),
             consumer: nats.consumer.as_str().to_owned(),
             filter_subjects: nats.filter_subjects.as_slice().to_vec(),
-            acks: match nats.ack {
-                Ack::Each => NatsAcks::Each,
-                Ack::Floor => NatsAcks::Floor { takeover_after: nats.takeover_after },
-            },
             ack_wait: self.ack_wait(),
             max_ack_pending: self.max_ack_pending() as u64,
             max_messages: self.max_buffered_events() as u64,

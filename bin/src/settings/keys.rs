@@ -15,7 +15,7 @@ use super::routes::Routes;
 use super::schema_types::{Fields, Format, Headers, Paths, UnknownFields};
 use super::table::Default::{Derived, Unset, Value as Is};
 use super::table::{Key, Section, settings};
-use super::types::{Ack, ColumnNames, LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subject, Subjects};
+use super::types::{ColumnNames, LogFilter, LogFormat, Name, Options, Prefix, Secret, Service, Subject, Subjects};
 use super::value::Value;
 
 settings! {
@@ -31,15 +31,9 @@ settings! {
         /// The subjects that the consumer is limited to.
         filter_subjects: Subjects = Is("events.>");
         /// Fetchers that pull in parallel. One alone would wait for the server while it decodes nothing, and the server for it.
-        worker_count: Option<NonZeroUsize> = Derived("`2`; `1` with `ack = \"floor\"`"), legacy "WORKER_COUNT" "BATCH_WORKER_COUNT";
+        worker_count: NonZeroUsize = Is("2"), legacy "WORKER_COUNT" "BATCH_WORKER_COUNT";
         /// Messages that one fetch asks for at most. A fetcher that is alone waits for the server after each.
-        fetch_batch_size: Option<NonZeroUsize> = Derived("`500`; `4000` with `ack = \"floor\"`"), legacy "FETCH_BATCH_SIZE" "BATCH_FETCH_BATCH_SIZE";
-        /// What an ack settles. `each`: its message, and replicas share the work. `floor`: its message and all before it, which takes a
-        /// fraction of the acks; one replica at a time works, and the others stand by to take over. See
-        /// [operations](operations.md#one-ack-for-many).
-        ack: Ack = Is("each");
-        /// With `ack = "floor"`: how long the server waits for a working replica that does not pull, before another takes over.
-        takeover_after: Duration = Is("10s");
+        fetch_batch_size: NonZeroUsize = Is("500"), legacy "FETCH_BATCH_SIZE" "BATCH_FETCH_BATCH_SIZE";
         /// How long the server waits for a sign of life before it delivers a message again. Messages that wait for
         /// their file get progress acks well within it, so it bounds how soon another replica takes over from a crashed one.
         ack_wait: Option<Duration> = Derived("the greater of `30s` and `batch.flush_interval`");

@@ -10,6 +10,12 @@ const ALIKE: f64 = 0.75;
 /// A key of another section must be nearly the same.
 const NEARLY_THE_SAME: f64 = 0.93;
 
+/// Keys that earlier versions had, and what to do about them.
+const GONE: [(&str, &str, &str); 2] = [
+    ("nats", "ack", "explicit acks are the only mode"),
+    ("nats", "takeover_after", "replicas share the consumer, and none stands by"),
+];
+
 /// The end of a message on a section that isn't one.
 pub fn section_hint(name: &str) -> String {
     match best(SECTIONS.iter(), ALIKE, |section| strsim::jaro_winkler(section.name, name)) {
@@ -20,6 +26,9 @@ pub fn section_hint(name: &str) -> String {
 
 /// The end of a message on a key that `section` hasn't, or that stands outside of every section.
 pub fn key_hint(section: Option<&Section>, name: &str) -> String {
+    if let Some(advice) = section.and_then(|section| gone(section.name, name)) {
+        return advice;
+    }
     let likeness = |key: &&Key| strsim::jaro_winkler(key.name, name);
     if let Some(key) = section.and_then(|section| best(section.keys.iter(), ALIKE, likeness)) {
         return format!("did you mean `{}`?", key.name);
@@ -43,11 +52,20 @@ pub fn column_hint(name: &str) -> String {
 pub fn variable_hint(name: &str) -> String {
     let tail = |name: &str| name.strip_prefix(VARIABLE_PREFIX).unwrap_or(name).to_uppercase();
     let wanted = tail(name);
+    if let Some(advice) = wanted.to_lowercase().split_once("__").and_then(|(section, key)| gone(section, key)) {
+        return advice;
+    }
     let likeness = |key: &&Key| strsim::jaro_winkler(&tail(&key.variable()), &wanted);
     match best(keys(), ALIKE, likeness) {
         Some(key) => format!("did you mean {}?", key.variable()),
         None => format!("the names are {VARIABLE_PREFIX}SECTION__KEY, as in WAREHOUSE_SINK__NATS__URL"),
     }
+}
+
+/// The end of a message on a key that an earlier version had.
+fn gone(section: &str, name: &str) -> Option<String> {
+    let (_, _, advice) = GONE.iter().find(|(of, key, _)| (*of, *key) == (section, name))?;
+    Some(format!("it was removed, {advice}: leave it out"))
 }
 
 fn keys() -> impl Iterator<Item = &'static Key> {

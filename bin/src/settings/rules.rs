@@ -11,12 +11,10 @@ use super::nearest::column_hint;
 use super::problem::Problem;
 use super::routes::{Messages, RouteSettings, Routes};
 use super::schema_types::{Format, UnknownFields};
-use super::types::{Ack, Prefix};
+use super::types::Prefix;
 
 /// The shortest ack wait that progress acks can keep a delivery alive with.
 const SHORTEST_ACK_WAIT: Duration = warehouse_sink_core::Config::MIN_ACK_WAIT;
-/// A pull request that waits takes 2 s, and one more may be lost.
-const SHORTEST_TAKEOVER: Duration = Duration::from_secs(5);
 /// More fetchers than this gain nothing and each holds a subscription on the server.
 const MOST_FETCHERS: usize = 256;
 /// The server keeps a fetch open until it is served; a larger one only holds more memory.
@@ -74,10 +72,7 @@ fn limits(settings: &Settings, broken: &mut Vec<String>) {
     let nats = &settings.nats;
     at_most("nats.worker_count", nats.worker_count, MOST_FETCHERS, broken);
     at_most("nats.fetch_batch_size", nats.fetch_batch_size, LARGEST_FETCH, broken);
-    at_most("storage.max_concurrent_writes", Some(settings.storage.max_concurrent_writes), MOST_WRITES, broken);
-    if nats.ack == Ack::Floor {
-        floor(nats, broken);
-    }
+    at_most("storage.max_concurrent_writes", settings.storage.max_concurrent_writes, MOST_WRITES, broken);
     let row_group = settings.parquet.row_group_bytes;
     if row_group.as_u64() < SMALLEST_ROW_GROUP {
         let least = bytesize::ByteSize::b(SMALLEST_ROW_GROUP);
@@ -93,25 +88,8 @@ fn limits(settings: &Settings, broken: &mut Vec<String>) {
     }
 }
 
-/// Where an ack settles all before it.
-fn floor(nats: &Nats, broken: &mut Vec<String>) {
-    if let Some(workers) = nats.worker_count.filter(|workers| workers.get() > 1) {
-        broken.push(format!(
-            "nats.worker_count ({workers}) must be 1 with nats.ack = \"floor\", where deliveries have to come in order: leave it out",
-        ));
-    }
-    if nats.takeover_after < SHORTEST_TAKEOVER {
-        broken.push(format!(
-            "nats.takeover_after ({}) must be at least {}, or a replica that waits for messages would be taken for one that is gone: \
-             raise it",
-            humantime::format_duration(nats.takeover_after),
-            humantime::format_duration(SHORTEST_TAKEOVER),
-        ));
-    }
-}
-
-fn at_most(name: &str, value: Option<NonZeroUsize>, most: usize, broken: &mut Vec<String>) {
-    if let Some(value) = value.filter(|value| value.get() > most) {
+fn at_most(name: &str, value: NonZeroUsize, most: usize, broken: &mut Vec<String>) {
+    if value.get() > most {
         broken.push(format!("{name} ({value}) must be at most {most}: lower it"));
     }
 }

@@ -64,28 +64,6 @@ impl Value for Name {
     }
 }
 
-/// What an ack settles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ack {
-    /// Its message.
-    Each,
-    /// Its message and all before it.
-    Floor,
-}
-
-impl Value for Ack {
-    const KIND: &'static str = "text";
-    const EXPECTED: &'static str = "each or floor";
-
-    fn from_raw(raw: &Raw) -> Option<Self> {
-        match raw.text()?.trim() {
-            "each" => Some(Self::Each),
-            "floor" => Some(Self::Floor),
-            _ => None,
-        }
-    }
-}
-
 /// Subjects, wildcards allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subjects(Vec<String>);

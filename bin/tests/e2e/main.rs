@@ -14,7 +14,6 @@ mod endpoints;
 mod events_table;
 mod exactly_once;
 mod files;
-mod floor;
 mod hostile;
 mod inspect;
 mod json;

@@ -1,7 +1,6 @@
 //! What the environment may hold, and which source beats which.
 
 use std::ffi::OsString;
-use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::time::Duration;
@@ -65,7 +64,7 @@ fn the_go_sinks_names_keep_working() {
     assert_eq!(settings.storage.prefix.as_str(), "p");
     assert_eq!(settings.batch.max_events.get(), 11);
     assert_eq!(settings.batch.flush_interval, Duration::from_secs(60));
-    assert_eq!((settings.nats.worker_count.unwrap().get(), settings.nats.fetch_batch_size.unwrap().get()), (3, 50));
+    assert_eq!((settings.nats.worker_count.get(), settings.nats.fetch_batch_size.get()), (3, 50));
     assert_eq!(settings.shutdown.timeout, Duration::from_secs(90));
     assert_eq!(settings.observability.metrics_addr.port(), 9191);
     assert_eq!(settings.parquet.compression.to_string(), "snappy");
@@ -74,11 +73,11 @@ fn the_go_sinks_names_keep_working() {
 
 #[test]
 fn of_two_legacy_names_the_first_counts() {
-    let workers = |variables: &[(&str, &str)]| parse("", variables).unwrap().nats.worker_count.map(NonZeroUsize::get);
-    assert_eq!(workers(&[("BATCH_WORKER_COUNT", "2")]), Some(2));
-    assert_eq!(workers(&[("BATCH_WORKER_COUNT", "2"), ("WORKER_COUNT", "3")]), Some(3));
-    let fetch = |variables: &[(&str, &str)]| parse("", variables).unwrap().nats.fetch_batch_size.map(NonZeroUsize::get);
-    assert_eq!(fetch(&[("BATCH_FETCH_BATCH_SIZE", "2")]), Some(2));
+    let workers = |variables: &[(&str, &str)]| parse("", variables).unwrap().nats.worker_count.get();
+    assert_eq!(workers(&[("BATCH_WORKER_COUNT", "2")]), 2);
+    assert_eq!(workers(&[("BATCH_WORKER_COUNT", "2"), ("WORKER_COUNT", "3")]), 3);
+    let fetch = |variables: &[(&str, &str)]| parse("", variables).unwrap().nats.fetch_batch_size.get();
+    assert_eq!(fetch(&[("BATCH_FETCH_BATCH_SIZE", "2")]), 2);
 }
 
 #[test]

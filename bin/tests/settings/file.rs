@@ -25,8 +25,6 @@ fn nothing_at_all_gives_every_default() {
     assert_eq!(settings.observability.log_format, LogFormat::Json);
     assert_eq!(settings.ack_wait(), Duration::from_secs(300), "the flush interval");
     assert_eq!(settings.max_ack_pending(), 4 * (200_000 + 2 * 500), "the buffer and what two fetchers ask for");
-    let alone = parse("nats.ack = \"floor\"", &[]).unwrap();
-    assert_eq!(alone.max_ack_pending(), 4 * (200_000 + 4_000), "one fetcher asks for more");
 }
 
 #[test]
@@ -125,6 +123,22 @@ fn unknown_names_are_told_with_line_and_neighbour() {
             "sink.toml:6: unknown section [storge]: did you mean [storage]?",
             "sink.toml:9: unknown key `limits` in [batch]: its keys are max_events, max_bytes, flush_interval, \
              max_buffered_events, max_buffered_bytes, max_open_partitions",
+        ]
+    );
+}
+
+#[test]
+fn what_an_earlier_version_had_is_refused_with_what_to_do() {
+    let text = "[nats]\nack = \"floor\"\ntakeover_after = \"5s\"";
+    let kept = "it was removed, explicit acks are the only mode: leave it out";
+    assert_eq!(
+        mistakes(text, &[("WAREHOUSE_SINK__NATS__ACK", "each")]),
+        [
+            format!("sink.toml:2: unknown key `ack` in [nats]: {kept}"),
+            "sink.toml:3: unknown key `takeover_after` in [nats]: it was removed, replicas share the consumer, and none \
+             stands by: leave it out"
+                .to_owned(),
+            format!("WAREHOUSE_SINK__NATS__ACK: no such setting: {kept}"),
         ]
     );
 }

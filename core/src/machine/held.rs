@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::floor::Place;
 use crate::{Delivery, DeliveryId, MessageId, Timestamp};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -16,8 +15,6 @@ pub(super) struct Held {
 pub(super) struct HeldMessage {
     /// The newest delivery.
     pub delivery: DeliveryId,
-    /// Its place above the floor. None where an ack settles its message alone, and for a message that comes again from below.
-    pub place: Option<Place>,
     pub delivery_count: u64,
     /// When the server last restarted the delivery's ack wait, as far as this process knows.
     pub alive_since: Timestamp,
@@ -111,24 +108,12 @@ impl Held {
         Some(RowEnd { splits, last })
     }
 
-    /// Puts a newer delivery in the place of the one that is held; gives the older one, which is of no more use, unless the floor
-    /// has it.
-    pub fn redeliver<P, R>(
-        &mut self,
-        now: Timestamp,
-        delivery: &Delivery<P, R>,
-        place: Option<Place>,
-    ) -> Option<DeliveryId> {
+    /// Puts a newer delivery in the place of the one that is held; gives the older one, which is of no more use.
+    pub fn redeliver<P, R>(&mut self, now: Timestamp, delivery: &Delivery<P, R>) -> Option<DeliveryId> {
         let held = self.messages.get_mut(&delivery.message)?;
         held.delivery_count = held.delivery_count.max(delivery.delivery_count);
         held.alive_since = now;
-        let older = std::mem::replace(&mut held.delivery, delivery.id);
-        std::mem::replace(&mut held.place, place).is_none().then_some(older)
-    }
-
-    /// The message's place above the floor, if it is held and has one.
-    pub fn place(&self, message: MessageId) -> Option<Place> {
-        self.messages.get(&message)?.place
+        Some(std::mem::replace(&mut held.delivery, delivery.id))
     }
 
     /// Whether another message is held that has, or had, this one's sequence. Which of the two the server knows now can't be told

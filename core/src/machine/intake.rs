@@ -3,56 +3,48 @@
 use std::time::Duration;
 
 use super::Machine;
-use super::floor::{Entered, Place};
 use super::held::HeldMessage;
 use super::open::ClosedBatch;
 use crate::{BatchRow, Delivery, Destination, MessageId, Row, Timestamp};
 
 impl<P: Clone + Ord, R> Machine<P, R> {
     pub(super) fn take_in(&mut self, now: Timestamp, deliveries: Vec<Delivery<P, R>>) {
-        if !self.keeps_alive() {
+        if self.held.is_empty() {
             // Nothing was due while nothing was held; a scan at an old due time would find nothing to do.
             self.next_progress = now.saturating_add(self.progress_interval());
         }
         for delivery in deliveries {
             self.take_in_one(now, delivery);
         }
-        self.close_what_holds_the_floor_back();
     }
 
     fn take_in_one(&mut self, now: Timestamp, delivery: Delivery<P, R>) {
         let message = delivery.message;
-        let place = match self.enter(now, &delivery) {
-            Entered::Alone => None,
-            Entered::At(place) => Some(place),
-            Entered::Done => return,
-        };
         if let Some(settled) = self.written.get(message) {
             let contested = self.held.shares_sequence(message);
-            self.settle_stored(delivery.id, place, settled.poison, contested);
+            self.settle_stored(delivery.id, settled.poison, contested);
         } else if self.held.contains(message) {
-            if let Some(useless) = self.held.redeliver(now, &delivery, place) {
+            if let Some(useless) = self.held.redeliver(now, &delivery) {
                 self.forget(useless);
             }
         } else {
-            self.buffer(now, delivery, place);
+            self.buffer(now, delivery);
         }
     }
 
-    fn buffer(&mut self, now: Timestamp, delivery: Delivery<P, R>, place: Option<Place>) {
-        let Delivery { id, message, delivery_count, rows, .. } = delivery;
+    fn buffer(&mut self, now: Timestamp, delivery: Delivery<P, R>) {
+        let Delivery { id, message, delivery_count, rows } = delivery;
         let rivals = self.held.contest(message);
         if self.shutdown.is_some() {
-            self.give_back(id, place, Duration::ZERO);
+            self.give_back(id, Duration::ZERO);
             return;
         }
         if self.held.bytes() > self.config.max_bytes {
-            self.give_back_for_room(id, place, delivery_count);
+            self.give_back_for_room(id, delivery_count);
             return;
         }
         let mut held = HeldMessage {
             delivery: id,
-            place,
             delivery_count,
             alive_since: now,
             pending_rows: 0,
@@ -75,7 +67,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             self.held.insert(message, held);
         } else {
             self.written.insert(message, held.poison);
-            self.settle_stored(id, place, held.poison, !held.rivals.is_empty());
+            self.settle_stored(id, held.poison, !held.rivals.is_empty());
         }
     }
 

@@ -3,13 +3,11 @@
 //! - `intake`: what a delivery becomes
 //! - `open`: the batches that fill
 //! - `writes`: the batches that are closed, and their attempts
-//! - `floor`: where an ack settles all before it, what waits for it
 //! - `held`: the messages that are neither settled nor given back
 //! - `settle`: the only place that settles
 //! - `written`: what was written, so that a redelivery is not
 //! - `pacing`: what happens because time passed
 
-mod floor;
 mod held;
 mod intake;
 mod open;
@@ -23,21 +21,18 @@ mod tests;
 
 use std::collections::VecDeque;
 
-use floor::Floor;
 use held::Held;
 use open::OpenBatches;
 use writes::Writes;
 use written::Written;
 
-use crate::{Acks, Command, Config, ConfigError, Event, Timestamp};
+use crate::{Command, Config, ConfigError, Event, Timestamp};
 
 /// The state machine. See the [crate's documentation](crate) for how it is driven.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Machine<P, R> {
     config: Config,
     held: Held,
-    /// None where an ack settles its message alone.
-    floor: Option<Floor>,
     open: OpenBatches<P, R>,
     writes: Writes<P, R>,
     written: Written,
@@ -65,8 +60,6 @@ pub struct Stats {
     pub messages: usize,
     /// Their bytes.
     pub bytes: u64,
-    /// Messages that wait for an ack, the held ones included, where an ack settles all before it.
-    pub waiting_for_floor: usize,
     /// Batches that are filling.
     pub open_partitions: usize,
     /// Writes that run now.
@@ -89,10 +82,6 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         config.validate()?;
         Ok(Machine {
             held: Held::new(),
-            floor: match config.acks {
-                Acks::Each => None,
-                Acks::Floor { max_waiting } => Some(Floor::new(max_waiting)),
-            },
             open: OpenBatches::new(),
             writes: Writes::new(),
             written: Written::new(config.max_remembered),
@@ -111,7 +100,6 @@ impl<P: Clone + Ord, R> Machine<P, R> {
     pub fn handle_event(&mut self, now: Timestamp, event: Event<P, R>) {
         match event {
             Event::Fetched(deliveries) => self.take_in(now, deliveries),
-            Event::Epoch(epoch) => self.begin_epoch(epoch),
             Event::FlushTick => {}
             Event::UploadResult { batch, outcome } => self.finish_write(now, batch, outcome),
             Event::Shutdown { deadline } => {
@@ -120,10 +108,6 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             }
         }
         self.advance(now);
-        self.ack_floor();
-        if self.is_drained() {
-            self.leave_the_floor();
-        }
     }
 
     /// The next command. Call it until it gives None, after each event.
@@ -135,7 +119,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let flush = self.open.oldest().map(|opened_at| opened_at.saturating_add(self.config.flush_interval));
         let retry = self.writes.next_retry();
-        let progress = self.keeps_alive().then_some(self.next_progress);
+        let progress = (!self.held.is_empty()).then_some(self.next_progress);
         let deadline = self.shutdown.filter(|_| !self.is_drained());
         [flush, retry, progress, deadline].into_iter().flatten().min()
     }
@@ -161,7 +145,6 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         Stats {
             messages: self.held.len(),
             bytes: self.held.bytes(),
-            waiting_for_floor: self.floor.as_ref().map_or(0, Floor::len),
             open_partitions: self.open.len(),
             writes_in_flight: self.writes.in_flight(),
             writes_waiting: self.writes.waiting(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{BatchRow, Config, Destination, MessageId, Timestamp};
+use crate::{BatchRow, Config, Destination, Timestamp};
 
 /// The open batches, and their order of age.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -123,12 +123,6 @@ impl<P: Clone + Ord, R> OpenBatches<P, R> {
         let largest = self.batches.iter().max_by_key(|(_, batch)| (size(batch), std::cmp::Reverse(batch.age)))?;
         let destination = largest.0.clone();
         self.close(&destination)
-    }
-
-    /// The first message of the oldest batch.
-    pub fn oldest_message(&self) -> Option<MessageId> {
-        let destination = self.by_age.first_key_value()?.1;
-        self.batches.get(destination)?.rows.first().map(|row| row.message)
     }
 
     /// When the oldest batch was opened.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::Machine;
-use super::floor::Floor;
 use crate::{Command, Timestamp};
 
 impl<P: Clone + Ord, R> Machine<P, R> {
@@ -51,24 +50,16 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         self.config.ack_wait / 4
     }
 
-    /// Whether there are deliveries to keep alive.
-    pub(super) fn keeps_alive(&self) -> bool {
-        !self.held.is_empty() || self.floor.as_ref().is_some_and(|floor| floor.len() > 0)
-    }
-
     fn keep_alive(&mut self, now: Timestamp) {
-        if !self.keeps_alive() || now < self.next_progress {
+        if self.held.is_empty() || now < self.next_progress {
             return;
         }
         let interval = self.progress_interval();
         self.next_progress = now.saturating_add(interval);
-        // What has a place above the floor is kept alive there, also while it is written and waits for others.
-        let alone = self.held.iter_mut().map(|(_, held)| held).filter(|held| held.place.is_none());
-        let alone = alone.map(|held| (held.delivery, &mut held.alive_since));
-        for (delivery, alive_since) in alone.chain(self.floor.iter_mut().flat_map(Floor::alive)) {
-            if now.since(*alive_since) >= interval {
-                *alive_since = now;
-                self.commands.push_back(Command::Progress { delivery });
+        for (_, held) in self.held.iter_mut() {
+            if now.since(held.alive_since) >= interval {
+                held.alive_since = now;
+                self.commands.push_back(Command::Progress { delivery: held.delivery });
             }
         }
     }

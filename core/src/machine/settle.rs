@@ -1,13 +1,11 @@
 //! Settlement: the only place where a delivery is acked, given back, terminated or forgotten.
 //!
-//! **Architecture Invariant:** `Term`, and the `Ack` of one message, are made by `settle_stored` alone, and it is called only for a message
-//! whose rows were all reported as `Written` (or that has none to write). The `Ack` of many is made by `ack_floor` alone, for a message
-//! at which, and at all before which, `settle_stored` was called.
+//! **Architecture Invariant:** `Ack` and `Term` are made by `settle_stored` alone, and it is called only for a message whose rows were
+//! all reported as `Written` (or that has none to write).
 
 use std::time::Duration;
 
 use super::Machine;
-use super::floor::Place;
 use super::held::{HeldMessage, RowEnd};
 use super::writes::{Ended, Member};
 use crate::backoff::dice;
@@ -52,65 +50,38 @@ impl<P: Clone + Ord, R> Machine<P, R> {
 
     /// Settles a message; this batch held the last of its rows.
     fn settle_ended(&mut self, batch: BatchId, message: MessageId, held: HeldMessage) {
-        let HeldMessage { delivery, place, .. } = held;
         if held.failed {
             // One roll for the whole batch: its messages come back together and fill one batch again.
             let dice = dice(self.config.jitter_seed, batch.0);
             let delay = self.config.nak.delay(held.delivery_count.saturating_sub(1), dice);
             let delay = if self.shutdown.is_some() { Duration::ZERO } else { delay };
-            self.give_back(delivery, place, delay);
+            self.give_back(held.delivery, delay);
             return;
         }
         self.written.insert(message, held.poison);
         if !held.rivals.is_empty() {
             self.held.concede(message);
         }
-        self.settle_stored(delivery, place, held.poison, !held.rivals.is_empty());
+        self.settle_stored(held.delivery, held.poison, !held.rivals.is_empty());
     }
 
     /// Settles a delivery of a message that is stored, unless it is contested: another message of its sequence is known and not stored.
     ///
     /// The server goes by the sequence. It may have the other message by now, and wait for it even where this process gave it back: an ack
     /// could settle that one. If it has this one, it delivers it again, and that delivery is settled.
-    ///
-    /// What has a place above the floor waits there. Poison too: a term would settle all before it.
-    pub(super) fn settle_stored(&mut self, delivery: DeliveryId, place: Option<Place>, poison: bool, contested: bool) {
-        if let (Some(floor), Some(place)) = (&mut self.floor, place) {
-            if !contested {
-                floor.settle(place);
-            } else if let Some(delivery) = floor.take(place) {
-                self.forget(delivery);
-            }
-            return;
-        }
+    pub(super) fn settle_stored(&mut self, delivery: DeliveryId, poison: bool, contested: bool) {
         self.commands.push_back(if contested {
             Command::Forget { delivery }
-        } else if poison && self.floor.is_none() {
+        } else if poison {
             Command::Term { delivery }
         } else {
             Command::Ack { delivery }
         });
     }
 
-    /// Raises the floor to the highest message at which, and before which, all is settled.
-    pub(super) fn ack_floor(&mut self) {
-        let Some(floor) = &mut self.floor else { return };
-        let mut top = None;
-        while let Some(delivery) = floor.next_settled() {
-            if let Some(delivery) = top.replace(delivery) {
-                self.commands.push_back(Command::Covered { delivery });
-            }
-        }
-        self.commands.extend(top.map(|delivery| Command::Ack { delivery }));
-    }
-
-    /// Gives a delivery back. One that has lost its place above the floor is void, and its message comes again by itself.
-    pub(super) fn give_back(&mut self, delivery: DeliveryId, place: Option<Place>, delay: Duration) {
-        let delivery = match (&mut self.floor, place) {
-            (Some(floor), Some(place)) => floor.take(place),
-            _ => Some(delivery),
-        };
-        self.commands.extend(delivery.map(|delivery| Command::Nak { delivery, delay }));
+    /// Gives a delivery back.
+    pub(super) fn give_back(&mut self, delivery: DeliveryId, delay: Duration) {
+        self.commands.push_back(Command::Nak { delivery, delay });
     }
 
     /// Drops a delivery that another one took the place of.
@@ -120,10 +91,10 @@ impl<P: Clone + Ord, R> Machine<P, R> {
 
     /// Gives back a delivery that there is no room for: the rows of those before it took more bytes than their messages, by which
     /// they were asked for.
-    pub(super) fn give_back_for_room(&mut self, delivery: DeliveryId, place: Option<Place>, delivery_count: u64) {
+    pub(super) fn give_back_for_room(&mut self, delivery: DeliveryId, delivery_count: u64) {
         let dice = dice(self.config.jitter_seed, delivery.0);
         let delay = self.config.nak.delay(delivery_count.saturating_sub(1), dice);
-        self.give_back(delivery, place, delay);
+        self.give_back(delivery, delay);
     }
 
     /// Gives back all that is held: the shutdown's deadline came. No batch is open any more: a shutdown closes them all.
@@ -133,7 +104,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         }
         for held in self.held.clear() {
             self.abandoned += 1;
-            self.give_back(held.delivery, held.place, Duration::ZERO);
+            self.give_back(held.delivery, Duration::ZERO);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use warehouse_sink_core::{Acks, Backoff, Config, DeliveryId, Destination, MessageId};
+use warehouse_sink_core::{Backoff, Config, DeliveryId, Destination, MessageId};
 
 use crate::sabotage::Sabotage;
 
@@ -135,7 +135,6 @@ fn config(max_concurrent_writes: usize) -> Config {
         nak: soon,
         ack_wait: 4 * TICK,
         dead_letter: true,
-        acks: Acks::Each,
         max_remembered: 100,
         jitter_seed: 7,
     }

@@ -88,7 +88,7 @@ impl World {
         });
         let mut rows: Vec<_> = rows.collect();
         let rows = if rows.len() == 1 { Rows::One(rows.remove(0)) } else { Rows::Many(rows) };
-        Delivery { id, message: scenario.id(message), delivery_count: u64::from(stored.deliveries), epoch: 0, rows }
+        Delivery { id, message: scenario.id(message), delivery_count: u64::from(stored.deliveries), rows }
     }
 
     pub fn finish(&mut self, scenario: &Scenario, batch: BatchId, how: How) {
@@ -195,7 +195,6 @@ impl World {
                 let at = self.now.saturating_add(delay);
                 self.settle(delivery, State::Ready { at }, lost);
             }
-            Command::Covered { .. } => unreachable!("every ack is of its message alone"),
             Command::Forget { delivery } => {
                 self.take(delivery);
             }

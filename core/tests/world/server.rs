@@ -178,5 +178,5 @@ fn delivery(id: DeliveryId, stored: &Stored) -> Delivery<u8, RowKey> {
         1 => Rows::One(rows.remove(0)),
         _ => Rows::Many(rows),
     };
-    Delivery { id, message: stored.id, delivery_count: stored.deliveries, epoch: 0, rows }
+    Delivery { id, message: stored.id, delivery_count: stored.deliveries, rows }
 }

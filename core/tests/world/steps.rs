@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use warehouse_sink_core::{Acks, Backoff, Config, Destination};
+use warehouse_sink_core::{Backoff, Config, Destination};
 
 /// One row of a message to be published: where it belongs, and its bytes.
 pub type RowSpec = (Destination<u8>, u64);
@@ -119,7 +119,6 @@ fn config() -> impl Strategy<Value = Config> {
         nak: Backoff { initial: Duration::from_secs(1), max: Duration::from_secs(120) },
         ack_wait: Duration::from_secs(rest.1),
         dead_letter: rest.2,
-        acks: Acks::Each,
         max_remembered: rest.4,
         jitter_seed: rest.3,
     })

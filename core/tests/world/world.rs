@@ -194,7 +194,6 @@ impl World {
                 self.process.ledger.kept_alive(self.now, delivery);
                 self.settle(delivery, Settlement::Progress);
             }
-            Command::Covered { .. } => unreachable!("every ack is of its message alone"),
             Command::Forget { delivery } => self.process.ledger.forgotten(delivery, &self.store),
             Command::Write(write) => self.process.write(*write),
             Command::Rewrite { batch } => self.process.rewrite(batch),

@@ -14,8 +14,6 @@ use super::stop::Stopped;
 
 /// What fetchers tell the driver.
 pub(super) enum FromFetcher<H, P, R> {
-    /// The source begins anew.
-    Epoch(u64),
     /// It is ready to fetch.
     Ask(oneshot::Sender<Capacity>),
     /// Deliveries, each with the handle that settles it, and the part of the grant that they used. A fetcher that must not go on
@@ -33,20 +31,8 @@ enum Next {
     End,
 }
 
-/// An answer to the question whether it may fetch.
-enum Grant {
-    Given(Capacity),
-    /// It was another process's turn before there was room for this much.
-    TurnLost(Capacity),
-    /// The driver stops or is gone.
-    Refused,
-}
-
 /// The delay after a pull that failed. The longest is what an idle sink may take to notice that NATS is back.
 const BACKOFF: Backoff = Backoff { initial: Duration::from_millis(100), max: Duration::from_secs(5) };
-
-/// How often the server hears of a fetcher that waits for room.
-const KEEP_TURN: Duration = Duration::from_secs(1);
 
 /// What is left of a grant.
 struct Left {
@@ -84,9 +70,9 @@ pub(super) struct Fetcher<S: Source, D: Decode> {
 impl<S: Source, D: Decode> Fetcher<S, D> {
     /// Fetches until the driver stops it or is gone.
     pub async fn run(mut self) {
-        let (mut failures, mut epoch) = (0, 0);
+        let mut failures = 0;
         while !self.stop.is_told() {
-            match self.fetch(&mut epoch).await {
+            match self.fetch().await {
                 Ok(Next::Again) => failures = 0,
                 Ok(Next::End) => return,
                 Err(error) => {
@@ -99,50 +85,23 @@ impl<S: Source, D: Decode> Fetcher<S, D> {
         }
     }
 
-    async fn fetch(&mut self, epoch: &mut u64) -> Result<Next, SourceError> {
-        let begun = tokio::select! {
-            biased;
-            _ = self.stop.told() => return Ok(Next::End),
-            begun = self.source.begin() => begun?,
-        };
-        self.health.set(Part::Consumer, Ok(()));
-        let Some(begun) = begun else { return Ok(Next::Again) };
-        if *epoch != begun {
-            *epoch = begun;
-            if self.driver.send(FromFetcher::Epoch(begun)).await.is_err() {
-                return Ok(Next::End);
-            }
-        }
+    async fn fetch(&mut self) -> Result<Next, SourceError> {
         match self.grant().await {
-            Grant::Given(grant) => self.pull(grant).await.map(|()| Next::Again),
-            Grant::TurnLost(unused) => {
-                // The driver being gone is found out at the next grant.
-                let _ = self.driver.send(FromFetcher::Ended { unused }).await;
-                Ok(Next::Again)
-            }
-            Grant::Refused => Ok(Next::End),
+            Some(grant) => self.pull(grant).await.map(|()| Next::Again),
+            None => Ok(Next::End),
         }
     }
 
-    /// Waits for leave to fetch.
-    async fn grant(&mut self) -> Grant {
-        let (ask, mut answer) = oneshot::channel();
+    /// Waits for leave to fetch. None when the driver stops or is gone.
+    async fn grant(&mut self) -> Option<Capacity> {
+        let (ask, answer) = oneshot::channel();
         if self.stop.is_told() || self.driver.send(FromFetcher::Ask(ask)).await.is_err() {
-            return Grant::Refused;
+            return None;
         }
-        loop {
-            tokio::select! {
-                biased;
-                _ = self.stop.told() => return Grant::Refused,
-                grant = &mut answer => return grant.map_or(Grant::Refused, Grant::Given),
-                () = tokio::time::sleep(KEEP_TURN) => {
-                    if !self.source.keep_turn().await {
-                        // It may have been given meanwhile.
-                        answer.close();
-                        return Grant::TurnLost(answer.try_recv().unwrap_or_default());
-                    }
-                }
-            }
+        tokio::select! {
+            biased;
+            _ = self.stop.told() => None,
+            grant = answer => grant.ok(),
         }
     }
 
@@ -161,6 +120,7 @@ impl<S: Source, D: Decode> Fetcher<S, D> {
             _ = self.stop.told() => return Ok(()),
             pull = self.source.pull(left.grant) => pull?,
         };
+        self.health.set(Part::Consumer, Ok(()));
         let mut cancelled = false;
         loop {
             let next = tokio::select! {
@@ -228,7 +188,7 @@ impl<S: Source, D: Decode> Fetcher<S, D> {
         }
         // The driver gives it its number when it takes it in.
         let id = DeliveryId(0);
-        Delivery { id, message: message.id(), delivery_count: message.delivery_count(), epoch: message.epoch(), rows }
+        Delivery { id, message: message.id(), delivery_count: message.delivery_count(), rows }
     }
 
     async fn pause(&mut self, failures: u64) {

@@ -248,10 +248,6 @@ where
 
     fn take(&mut self, message: FromFetcher<S::Handle, E::Partition, E::Payload>) {
         match message {
-            FromFetcher::Epoch(epoch) => {
-                self.metrics.epochs.increment(1);
-                self.handle(Event::Epoch(epoch));
-            }
             FromFetcher::Ask(answer) => self.grants.ask(answer),
             FromFetcher::Ended { unused } => self.grants.settle(unused),
             FromFetcher::Deliveries { mut deliveries, handles, used, taken } => {
@@ -280,10 +276,6 @@ where
         while let Some(command) = self.machine.poll_command() {
             match command {
                 Command::Ack { delivery } => self.settle(delivery, Settlement::Ack),
-                Command::Covered { delivery } => {
-                    self.handles.remove(delivery);
-                    self.metrics.acked.increment(1);
-                }
                 Command::Nak { delivery, delay } => self.settle(delivery, Settlement::Nak(delay)),
                 Command::Term { delivery } => self.settle(delivery, Settlement::Term),
                 Command::Progress { delivery } => {
@@ -318,7 +310,6 @@ where
     fn show(&self, stats: Stats) {
         self.metrics.buffered_messages.set(stats.messages as f64);
         self.metrics.buffered_bytes.set(stats.bytes as f64);
-        self.metrics.waiting_for_floor.set(stats.waiting_for_floor as f64);
         self.metrics.open_partitions.set(stats.open_partitions as f64);
         self.metrics.writes_in_flight.set(stats.writes_in_flight as f64);
         self.metrics.writes_waiting.set(stats.writes_waiting as f64);

@@ -4,16 +4,12 @@
 #[allow(clippy::disallowed_methods, reason = "is not in the simulation")]
 pub mod nats;
 
-mod order;
-
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
 use warehouse_sink_core::{Capacity, MessageId};
-
-pub use order::{Disorder, Order};
 
 /// A durable pull consumer, shared by all fetchers of a process.
 pub trait Source: Clone + Send + Sync + 'static {
@@ -23,16 +19,6 @@ pub trait Source: Clone + Send + Sync + 'static {
     type Handle: Clone + Send + 'static;
     /// A pull request that the server answers with messages.
     type Pull: Pull<Message = Self::Message>;
-
-    /// Waits for this process's turn to be served, where one process alone is, and begins anew with what the consumer has not settled; gives
-    /// the epoch that has begun, or goes on. None where it is another process's turn for now: ask again.
-    ///
-    /// # Errors
-    ///
-    /// Says in words for an operator why nothing can be fetched now.
-    fn begin(&self) -> impl Future<Output = Result<Option<u64>, SourceError>> + Send {
-        std::future::ready(Ok(Some(0)))
-    }
 
     /// Sends a pull request for at most this much. Whatever stands in the way, a missing consumer included, is mended
     /// here as far as it can be; the fetcher calls again after an error, with backoff, for ever.
@@ -54,14 +40,7 @@ pub trait Source: Clone + Send + Sync + 'static {
         settlement: Settlement,
     ) -> impl Future<Output = Result<(), SourceError>> + Send;
 
-    /// Tells the server that this process goes on, while it has no room to fetch: where one process alone is served, another would take its
-    /// turn. Gives whether the epoch goes on.
-    fn keep_turn(&self) -> impl Future<Output = bool> + Send {
-        std::future::ready(true)
-    }
-
-    /// Waits until the server has got every settlement so far. It is the last that is asked of a source: where one process alone is
-    /// served, it gives up its turn.
+    /// Waits until the server has got every settlement so far. It is the last that is asked of a source.
     ///
     /// # Errors
     ///
@@ -98,11 +77,6 @@ pub trait Incoming: Send {
     fn id(&self) -> MessageId;
     /// How often the server delivered it, this time included.
     fn delivery_count(&self) -> u64;
-    /// Counts how often the source began anew with what the consumer has not settled; see
-    /// [`Delivery::epoch`](warehouse_sink_core::Delivery::epoch).
-    fn epoch(&self) -> u64 {
-        0
-    }
     /// The subject that it was published to.
     fn subject(&self) -> &str;
     /// The published bytes.

@@ -21,13 +21,7 @@ pub struct PullRequest {
     pub max_bytes: Option<u64>,
     /// How long the request stays.
     pub expires: Duration,
-    /// The pin that the client was given. None waits until no client is pinned.
-    pub pin: Option<Pin>,
 }
-
-/// What a client is known by that alone is served. Each time that the server pins one it makes a new one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Pin(pub u64);
 
 /// What a delivery's reply subject says. It is also all that the server is told when the delivery is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,8 +57,6 @@ pub struct Delivered {
     pub subject: Arc<str>,
     /// The published bytes.
     pub body: Arc<[u8]>,
-    /// The pin of the client that it goes to, where the consumer pins one.
-    pub pin: Option<Pin>,
 }
 
 /// What a client says of a delivery.
@@ -89,8 +81,6 @@ pub enum End {
     TooLarge,
     /// 409: it got all its messages, and bytes of `max_bytes` are left.
     BatchCompleted,
-    /// 423: another client is pinned, or none.
-    WrongPin,
     /// 409: the consumer was deleted.
     ConsumerDeleted,
     /// 503: there is no such consumer.

@@ -21,7 +21,6 @@ mod clock;
 mod config;
 mod consumer;
 mod effect;
-mod pins;
 mod recover;
 mod server;
 mod settle;
@@ -32,7 +31,7 @@ mod waiting;
 #[cfg(test)]
 mod tests;
 
-pub use config::{AckPolicy, ConsumerConfig, Start, StreamConfig};
-pub use effect::{Delivered, Effect, End, Inbox, Note, Pin, PullRequest, Reply, Verdict};
+pub use config::{ConsumerConfig, Start, StreamConfig};
+pub use effect::{Delivered, Effect, End, Inbox, Note, PullRequest, Reply, Verdict};
 pub use server::{ConsumerInfo, Forget, Server};
 pub use stream::Message;

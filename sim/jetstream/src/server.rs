@@ -7,7 +7,6 @@ use warehouse_sink_core::{MessageId, Timestamp};
 
 use crate::clock::Clock;
 use crate::consumer::Consumer;
-use crate::pins::Pins;
 use crate::stream::Stream;
 use crate::waiting::WaitingPulls;
 use crate::{ConsumerConfig, Delivered, Effect, End, Inbox, Message, Note, PullRequest, Reply, StreamConfig, Verdict};
@@ -56,7 +55,6 @@ pub struct Server {
     stream: Stream,
     consumer: Option<Consumer>,
     waiting: WaitingPulls,
-    pins: Pins,
     synced: Synced,
     effects: VecDeque<Effect>,
     /// The length of the reply subjects' fixed part.
@@ -75,7 +73,6 @@ impl Server {
             stream,
             consumer: None,
             waiting: WaitingPulls::default(),
-            pins: Pins::default(),
             effects: VecDeque::new(),
             names,
             epoch: 1_700_000_000_000_000_000,
@@ -143,7 +140,6 @@ impl Server {
         if self.consumer.take().is_some() {
             let effects = &mut self.effects;
             self.waiting.end_all(End::ConsumerDeleted, |inbox, end| effects.push_back(Effect::Ended(inbox, end)));
-            self.pins.unpin();
         }
         self.synced.consumer = None;
     }
@@ -180,16 +176,9 @@ impl Server {
 
     /// Takes a pull request.
     pub fn pull(&mut self, now: Timestamp, inbox: Inbox, request: PullRequest) {
-        let Some(consumer) = &self.consumer else {
+        if self.consumer.is_none() {
             self.effects.push_back(Effect::Ended(inbox, End::NoResponders));
             return;
-        };
-        if let (Some(ttl), Some(pinned), Some(claimed)) = (consumer.config.pinned, self.pins.current(), request.pin) {
-            if claimed != pinned {
-                self.effects.push_back(Effect::Ended(inbox, End::WrongPin));
-                return;
-            }
-            self.pins.keep(now, ttl);
         }
         self.waiting.add(now, inbox, request);
         self.serve(now);
@@ -197,38 +186,14 @@ impl Server {
 
     /// Takes a settlement; gives the message that it names, if an ack or a term took that from the pending ones.
     pub fn settle(&mut self, now: Timestamp, reply: &Reply, verdict: Verdict) -> Option<MessageId> {
-        let settled = self.settle_all(now, reply, verdict);
-        settled.into_iter().find(|message| message.stream_sequence == reply.message.stream_sequence)
-    }
-
-    /// Takes a settlement; gives all messages that an ack or a term took from the pending ones: with [`AckPolicy::All`] those
-    /// before its own as well.
-    ///
-    /// [`AckPolicy::All`]: crate::AckPolicy::All
-    pub fn settle_all(&mut self, now: Timestamp, reply: &Reply, verdict: Verdict) -> Vec<MessageId> {
         let clock = self.clock(now);
-        let Some(consumer) = &mut self.consumer else { return Vec::new() };
+        let consumer = self.consumer.as_mut()?;
         let wakes = consumer.wakes(reply, verdict);
         let settled = consumer.settle(clock, reply, verdict);
         if wakes {
             self.serve(now);
         }
         settled
-    }
-
-    /// Takes back all deliveries that are not settled: the consumer goes on right above its ack floor, and counts deliveries from 1.
-    /// Whoever is pinned stays so. Gives the stream sequence of the floor; None where there is no consumer.
-    pub fn reset(&mut self, now: Timestamp) -> Option<u64> {
-        let consumer = self.consumer.as_mut()?;
-        let floor = consumer.reset();
-        self.serve(now);
-        Some(floor)
-    }
-
-    /// Lets any client be pinned next.
-    pub fn unpin(&mut self, now: Timestamp) {
-        self.pins.unpin();
-        self.serve(now);
     }
 
     /// Subscriptions are gone: their pull requests get nothing more.
@@ -239,15 +204,13 @@ impl Server {
     /// When [`Server::tick`] is next to be called.
     pub fn next_timer(&self) -> Option<Timestamp> {
         let due = self.consumer.as_ref().and_then(Consumer::next_due);
-        let unpinned = self.pins.expiry().filter(|_| !self.waiting.is_empty());
-        [due, unpinned, self.waiting.next_expiry()].into_iter().flatten().min()
+        [due, self.waiting.next_expiry()].into_iter().flatten().min()
     }
 
     /// Does what is due.
     pub fn tick(&mut self, now: Timestamp) {
         let clock = self.clock(now);
-        let Server { consumer, waiting, pins, effects, .. } = self;
-        pins.expire(now);
+        let Server { consumer, waiting, effects, .. } = self;
         if let Some(consumer) = consumer {
             consumer.expire(clock, |note| effects.push_back(Effect::Note(note)));
         }
@@ -263,7 +226,6 @@ impl Server {
     /// Dies and comes up again. Connections and pull requests are gone; gives the messages that the stream lost.
     pub fn restart(&mut self, now: Timestamp, forget: Forget) -> Vec<MessageId> {
         self.waiting = WaitingPulls::default();
-        self.pins.unpin();
         self.effects.clear();
         let mut lost = Vec::new();
         if forget == Forget::StreamAndConsumer {
@@ -284,23 +246,19 @@ impl Server {
     /// Delivers what can be delivered.
     fn serve(&mut self, now: Timestamp) {
         let clock = self.clock(now);
-        self.pins.expire(now);
-        let Server { stream, consumer: Some(consumer), waiting, pins, effects, names, .. } = self else { return };
+        let Server { stream, consumer: Some(consumer), waiting, effects, names, .. } = self else { return };
         while !waiting.is_empty() {
             let note = |note| effects.push_back(Effect::Note(note));
             let Some(reply) = consumer.next_message(clock, stream, note) else { break };
             let Some(message) = stream.get(reply.message.stream_sequence) else { break };
             let size = message.subject.len() as u64 + reply.subject_bytes(*names) + message.body.len() as u64;
-            let pinned = consumer.config.pinned.map(|_| pins.pinned());
-            let Some(taker) = waiting.next(size, pinned, |inbox, end| effects.push_back(Effect::Ended(inbox, end)))
-            else {
+            let Some(taker) = waiting.next(size, |inbox, end| effects.push_back(Effect::Ended(inbox, end))) else {
                 consumer.put_back(&reply);
                 break;
             };
-            let pin = consumer.config.pinned.map(|ttl| pins.current().unwrap_or_else(|| pins.pin(now, ttl)));
             consumer.deliver(clock, &reply);
             let (subject, body) = (message.subject.clone(), message.body.clone());
-            effects.push_back(Effect::Deliver(taker.inbox, Delivered { reply, subject, body, pin }));
+            effects.push_back(Effect::Deliver(taker.inbox, Delivered { reply, subject, body }));
             if taker.bytes_left_over {
                 effects.push_back(Effect::Ended(taker.inbox, End::BatchCompleted));
             }

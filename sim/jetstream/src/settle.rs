@@ -6,12 +6,12 @@ use warehouse_sink_core::{MessageId, Timestamp};
 
 use crate::clock::Clock;
 use crate::consumer::Consumer;
-use crate::stored::{Position, Stored, acked_with};
-use crate::{AckPolicy, Reply, Verdict};
+use crate::stored::Position;
+use crate::{Reply, Verdict};
 
 impl Consumer {
-    /// Takes a settlement; gives the messages that it took from the pending ones.
-    pub fn settle(&mut self, clock: Clock, reply: &Reply, verdict: Verdict) -> Vec<MessageId> {
+    /// Takes a settlement; gives the message that it took from the pending ones.
+    pub fn settle(&mut self, clock: Clock, reply: &Reply, verdict: Verdict) -> Option<MessageId> {
         let sequence = reply.message.stream_sequence;
         match verdict {
             Verdict::Ack | Verdict::Term => {
@@ -20,7 +20,7 @@ impl Consumer {
             Verdict::Progress => self.postpone(clock, sequence, clock.now.saturating_add(self.config.ack_wait), 1),
             Verdict::Nak(delay) => self.nak(clock, reply, delay),
         }
-        Vec::new()
+        None
     }
 
     /// Whether the server looks for something to deliver because of this settlement.
@@ -37,56 +37,20 @@ impl Consumer {
         given_out.contains(&reply.consumer_sequence) && self.pending.contains_key(&reply.message.stream_sequence)
     }
 
-    fn ack(&mut self, acked: Position) -> Vec<MessageId> {
+    /// An ack goes by the stream sequence: whichever delivery it is of, the message is settled.
+    fn ack(&mut self, mut acked: Position) -> Option<MessageId> {
         // What was not delivered by this consumer can't be acked.
         if acked.stream >= self.next_stream {
-            return Vec::new();
+            return None;
         }
-        match self.config.ack_policy {
-            AckPolicy::Explicit => self.ack_one(acked).into_iter().collect(),
-            AckPolicy::All => self.ack_all(acked),
-        }
-    }
-
-    /// An ack goes by the stream sequence: whichever delivery it is of, the message is settled.
-    fn ack_one(&mut self, mut acked: Position) -> Option<MessageId> {
         let pending = self.pending.remove(&acked.stream);
         if let Some(pending) = &pending {
             acked.consumer = pending.consumer_sequence;
             self.raise_floor(acked);
         }
         self.forget(acked.stream);
-        self.stored.update_acks(AckPolicy::Explicit, acked.consumer, acked.stream);
+        self.stored.update_acks(acked.consumer, acked.stream);
         pending.map(|pending| pending.id)
-    }
-
-    /// Here the delivery's number counts as well: an ack of an earlier delivery is ignored if a later one was acked.
-    fn ack_all(&mut self, acked: Position) -> Vec<MessageId> {
-        if acked.consumer <= self.floor.consumer || acked.stream <= self.floor.stream {
-            return Vec::new();
-        }
-        let sequences = acked_with(&self.pending, self.floor.stream, acked.stream);
-        self.floor = acked;
-        let mut settled = Vec::new();
-        for sequence in sequences {
-            settled.extend(self.pending.remove(&sequence).map(|pending| pending.id));
-            self.forget(sequence);
-        }
-        self.stored.update_acks(AckPolicy::All, acked.consumer, acked.stream);
-        settled
-    }
-
-    /// Takes back all deliveries that are not settled; gives the stream sequence above which it goes on.
-    pub fn reset(&mut self) -> u64 {
-        let floor = self.floor.stream;
-        self.pending.clear();
-        self.redeliver.clear();
-        self.redelivered.clear();
-        self.next_stream = floor + 1;
-        self.next_consumer = 1;
-        self.floor.consumer = 0;
-        self.stored = Stored::starting(floor);
-        floor
     }
 
     fn forget(&mut self, sequence: u64) {
@@ -134,7 +98,7 @@ impl Consumer {
             for (sequence, pending) in std::mem::replace(&mut self.pending, kept) {
                 self.floor.consumer = self.floor.consumer.max(pending.consumer_sequence);
                 self.redelivered.remove(&sequence);
-                self.stored.update_acks(self.config.ack_policy, pending.consumer_sequence, sequence);
+                self.stored.update_acks(pending.consumer_sequence, sequence);
             }
         }
         if self.pending.is_empty() {

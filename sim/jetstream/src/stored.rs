@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{AckPolicy, ConsumerConfig};
+use crate::ConsumerConfig;
 
 /// A delivery's number, and a stream sequence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Stored {
     }
 
     /// An ack, or what counts as one.
-    pub fn update_acks(&mut self, policy: AckPolicy, consumer_sequence: u64, sequence: u64) {
+    pub fn update_acks(&mut self, consumer_sequence: u64, sequence: u64) {
         if consumer_sequence <= self.floor.consumer {
             return;
         }
@@ -82,16 +82,7 @@ impl Stored {
             self.redelivered.remove(&sequence);
             return;
         }
-        match policy {
-            AckPolicy::All => {
-                for sequence in acked_with(&self.pending, self.floor.stream, sequence) {
-                    self.pending.remove(&sequence);
-                    self.redelivered.remove(&sequence);
-                }
-                self.floor = Position { consumer: consumer_sequence, stream: sequence };
-            }
-            AckPolicy::Explicit => self.ack_one(consumer_sequence, sequence),
-        }
+        self.ack_one(consumer_sequence, sequence);
     }
 
     fn ack_one(&mut self, consumer_sequence: u64, sequence: u64) {
@@ -116,16 +107,4 @@ impl Stored {
             *self = state;
         }
     }
-}
-
-/// The sequences that an ack of all up to `last` clears. The server walks what is pending, or the sequences down from the acked
-/// one until nothing is pending, whichever is less work. Only the latter also meets messages that have ended.
-pub(crate) fn acked_with<T>(pending: &BTreeMap<u64, T>, floor: u64, last: u64) -> Vec<u64> {
-    let below = pending.range(..=last).map(|(sequence, _)| *sequence);
-    if last - floor > pending.len() as u64 {
-        return below.collect();
-    }
-    let all_pending = below.clone().count() == pending.len();
-    let first = below.min().filter(|_| all_pending).unwrap_or(floor + 1);
-    (first..=last).collect()
 }

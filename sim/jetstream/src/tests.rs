@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use warehouse_sink_core::{MessageId, Timestamp};
 
-use crate::{
-    AckPolicy, ConsumerConfig, Effect, Forget, Inbox, PullRequest, Reply, Server, Start, StreamConfig, Verdict,
-};
+use crate::{ConsumerConfig, Effect, Forget, Inbox, PullRequest, Reply, Server, Start, StreamConfig, Verdict};
 
 const NOW: Timestamp = Timestamp::from_micros(1);
 const INBOX: Inbox = Inbox { client: 1, number: 1 };
@@ -14,14 +12,7 @@ const INBOX: Inbox = Inbox { client: 1, number: 1 };
 fn server(messages: usize) -> Server {
     let mut server = Server::new(StreamConfig::default(), "S", "C");
     let ack_wait = Duration::from_secs(1);
-    server.create_consumer(ConsumerConfig {
-        ack_policy: AckPolicy::Explicit,
-        ack_wait,
-        max_ack_pending: None,
-        max_deliver: None,
-        pinned: None,
-        start: Start::All,
-    });
+    server.create_consumer(ConsumerConfig { ack_wait, max_ack_pending: None, max_deliver: None, start: Start::All });
     publish(&mut server, messages);
     server
 }
@@ -36,7 +27,7 @@ fn publish_at(server: &mut Server, at: Timestamp) -> MessageId {
 
 /// Pulls all that there is.
 fn pull(server: &mut Server, at: Timestamp) -> Vec<Reply> {
-    server.pull(at, INBOX, PullRequest { batch: 100, max_bytes: None, expires: Duration::from_secs(60), pin: None });
+    server.pull(at, INBOX, PullRequest { batch: 100, max_bytes: None, expires: Duration::from_secs(60) });
     let mut replies = Vec::new();
     while let Some(effect) = server.poll_effect() {
         if let Effect::Deliver(_, delivered) = effect {

@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 
 use warehouse_sink_core::Timestamp;
 
-use crate::pins::Pinned;
-use crate::{End, Inbox, Pin, PullRequest};
+use crate::{End, Inbox, PullRequest};
 
 #[derive(Clone, Debug)]
 struct Waiting {
@@ -13,7 +12,6 @@ struct Waiting {
     left: usize,
     bytes_left: Option<u64>,
     expires: Timestamp,
-    pin: Option<Pin>,
     /// Nobody listens any more. The server notices when it wants to serve it.
     gone: bool,
 }
@@ -34,7 +32,7 @@ impl WaitingPulls {
     pub fn add(&mut self, now: Timestamp, inbox: Inbox, request: PullRequest) {
         let expires = now.saturating_add(request.expires);
         let (left, bytes_left) = (request.batch.max(1), request.max_bytes.filter(|bytes| *bytes > 0));
-        self.queue.push_back(Waiting { inbox, left, bytes_left, expires, pin: request.pin, gone: false });
+        self.queue.push_back(Waiting { inbox, left, bytes_left, expires, gone: false });
     }
 
     /// Requests that somebody listens for.
@@ -46,26 +44,10 @@ impl WaitingPulls {
         self.queue.is_empty()
     }
 
-    /// Takes the next request that may be served, in turn.
-    fn pop(&mut self, pinned: Option<Pinned>, ended: &mut impl FnMut(Inbox, End)) -> Option<Waiting> {
-        let Some(Pinned { current: pinned, next }) = pinned else { return self.queue.pop_front() };
-        // A claim that is not true any more ends when it would be served.
-        self.queue.retain(|waiting| {
-            let wrong = waiting.pin.is_some() && waiting.pin != pinned;
-            if wrong && !waiting.gone {
-                ended(waiting.inbox, End::WrongPin);
-            }
-            !wrong
-        });
-        let place = self.queue.iter().position(|waiting| waiting.pin == pinned)?;
-        let taken = self.queue.remove(place)?;
-        Some(Waiting { pin: pinned.or(Some(next)), ..taken })
-    }
-
     /// Who gets the next message, of this size. Requests that it is too large for are ended.
-    pub fn next(&mut self, size: u64, pinned: Option<Pinned>, mut ended: impl FnMut(Inbox, End)) -> Option<Taker> {
+    pub fn next(&mut self, size: u64, mut ended: impl FnMut(Inbox, End)) -> Option<Taker> {
         loop {
-            let mut first = self.pop(pinned, &mut ended)?;
+            let mut first = self.queue.pop_front()?;
             match first.bytes_left.map(|left| left.checked_sub(size)) {
                 Some(None) => {
                     ended(first.inbox, End::TooLarge);

@@ -62,8 +62,7 @@ impl Arrival {
                     Ask::Pull(number, request) => Ask::Pull(*number, *request),
                     Ask::Unsubscribe(number) => Ask::Unsubscribe(*number),
                     Ask::Settle(reply, verdict) => Ask::Settle(*reply, *verdict),
-                    Ask::Unpin => Ask::Unpin,
-                    Ask::Attach(..) | Ask::Reset(_) | Ask::Info(_) | Ask::Ping(_) => return None,
+                    Ask::Attach(..) | Ask::Ping(_) => return None,
                 };
                 Some(Arrival::AtServer { process: *process, client: *client, ask })
             }

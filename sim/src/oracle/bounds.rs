@@ -91,27 +91,14 @@ impl Oracle for HeldBounds {
             self.processes.insert(*process, process_is);
             return Ok(false);
         }
-        if let Happening::Durable { .. } = happening {
-            // What is written waits for the floor, and takes no place.
-            let floors = self.processes.values_mut().filter(|process| process.bounds.floor);
-            floors.for_each(|process| process.held.retain(|message, _| self.facts.missing(*message).is_some()));
-            return Ok(false);
-        }
         let Some(process) = of(happening).and_then(|process| self.processes.get_mut(&process)) else {
             return Ok(false);
         };
         match happening {
             Happening::Handed { reply, .. } => {
-                if !process.bounds.floor || self.facts.missing(reply.message).is_some() {
-                    process.hand_in(at, reply.message, self.facts.bytes(reply.message));
-                }
+                process.hand_in(at, reply.message, self.facts.bytes(reply.message));
                 process.limit("bytes", process.held.values().map(|(_, bytes)| bytes).sum())?;
                 process.limit("messages", process.held.len() as u64)
-            }
-            // What was handed in before may be held still, or was given up: it comes again.
-            Happening::Reset { .. } => {
-                process.held.clear();
-                Ok(false)
             }
             Happening::Settling { verdict: Verdict::Progress, .. } => Ok(false),
             Happening::Settling { reply, .. } => {
@@ -140,7 +127,6 @@ fn of(happening: &Happening) -> Option<ProcessId> {
     match happening {
         Happening::Handed { process, .. }
         | Happening::Settling { process, .. }
-        | Happening::Reset { process }
         | Happening::Held { process, .. }
         | Happening::PutBegun { process, .. }
         | Happening::PutEnded { process, .. }

@@ -22,7 +22,6 @@ pub(super) struct Facts {
     reused: BTreeSet<u64>,
     place: u64,
     dead_letter: bool,
-    floor: bool,
 }
 
 impl Facts {
@@ -37,7 +36,6 @@ impl Facts {
             }
             Happening::Started { bounds, .. } => {
                 self.dead_letter = bounds.dead_letter;
-                self.floor = bounds.floor;
             }
             Happening::Durable { rows, .. } => self.durable.extend(rows.iter().map(|row| (row.message, row.index))),
             Happening::Handed { process, reply, .. } => {
@@ -75,11 +73,6 @@ impl Facts {
     pub fn knew(&self, process: ProcessId, message: MessageId, reply: &Reply) -> bool {
         let settled = self.settled.get(&(process, *reply)).copied().unwrap_or(u64::MAX);
         self.handed.get(&(process, message)).is_some_and(|handed| *handed < settled)
-    }
-
-    /// Whether an ack settles all before its message.
-    pub fn floor(&self) -> bool {
-        self.floor
     }
 
     /// Whether a process could not know that its settlement would settle this message: it has the sequence of one that the server lost.

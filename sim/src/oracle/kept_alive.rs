@@ -73,27 +73,16 @@ impl Oracle for KeptAlive {
                 self.handed.entry((*process, reply.message.stream_sequence)).or_default().insert(reply.message);
             }
             Happening::Settling { verdict: Verdict::Progress, .. } => return Ok(true),
-            Happening::Settling { process, reply, verdict } => {
+            Happening::Settling { reply, .. } => {
                 self.holders.remove(&reply.message);
-                if *verdict == Verdict::Ack && self.processes.get(process).is_some_and(|process| process.bounds.floor) {
-                    let covered = |held: &MessageId| held.stream_sequence < reply.message.stream_sequence;
-                    self.holders.retain(|held, (holder, _)| holder != process || !covered(held));
-                }
             }
-            // With a floor, what is written and can't be acked any more is let go of: it comes again to whoever goes on.
-            Happening::StopAsked { process }
-                if self.processes.get(process).is_some_and(|process| process.bounds.floor) =>
-            {
-                self.holders.retain(|_, (holder, _)| holder != process);
-            }
-            Happening::EpochOver { process } => self.holders.retain(|_, (holder, _)| holder != process),
             // The nak of a process that had an earlier delivery takes the message from the one that has it now.
             Happening::Received { process, reply, verdict: Verdict::Nak(_), .. }
                 if self.holders.get(&reply.message).is_some_and(|(holder, _)| holder != process) =>
             {
                 self.holders.remove(&reply.message);
             }
-            Happening::ConsumerDeleted | Happening::Reset { .. } => self.holders.clear(),
+            Happening::ConsumerDeleted => self.holders.clear(),
             Happening::AckWaitOver { message } => return self.over(at, *message),
             _ => {}
         }

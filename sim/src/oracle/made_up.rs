@@ -48,15 +48,8 @@ pub fn start(process: u32) -> Happening {
         stop: Duration::from_secs(5),
         dead_letter: true,
         remembers: true,
-        floor: false,
     };
     Happening::Started { process: ProcessId(process), bounds }
-}
-
-/// A process whose acks settle all before their message.
-pub fn start_with_floor(process: u32) -> Happening {
-    let Happening::Started { process, bounds } = start(process) else { unreachable!() };
-    Happening::Started { process, bounds: Bounds { floor: true, ..bounds } }
 }
 
 pub fn ended(process: u32) -> Happening {
@@ -94,7 +87,7 @@ pub fn settling_again(process: u32, sequence: u64, count: u64, verdict: Verdict)
 }
 
 pub fn received(process: u32, sequence: u64, verdict: Verdict) -> Happening {
-    let settled = vec![message(sequence)];
+    let settled = Some(message(sequence));
     Happening::Received { process: ProcessId(process), reply: reply(sequence, 1), verdict, settled }
 }
 

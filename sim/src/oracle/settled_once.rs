@@ -1,6 +1,5 @@
 //! Every delivery is settled once, or replaced by a newer delivery of its message; at the end of a process none is left, but for
-//! what came when its time to stop was over. With a floor, what is left comes again as soon as another process begins: that it is stored then,
-//! and that nothing is acked before, is for other oracles.
+//! what came when its time to stop was over.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +22,6 @@ const SLACK: Duration = Duration::from_millis(5);
 struct Deliveries {
     /// How long the process has to stop, once it is told to.
     shutdown: Duration,
-    floor: bool,
     /// When the driver takes nothing more.
     deadline: Option<Timestamp>,
     /// How often a delivery was handed in and not yet settled. A server that forgot gives the same reply twice.
@@ -51,7 +49,7 @@ impl Deliveries {
             other.stream_sequence == message.stream_sequence && other.published_at != message.published_at
         };
         let has_rival = |message: &MessageId| self.open.keys().any(|reply| rival(&reply.message, message));
-        self.held.iter().find(|(message, _)| !self.floor && !has_rival(message)).map(|(_, reply)| reply)
+        self.held.iter().find(|(message, _)| !has_rival(message)).map(|(_, reply)| reply)
     }
 }
 
@@ -69,8 +67,7 @@ impl Oracle for SettledOnce {
                 Ok(false)
             }
             Happening::Started { process, bounds } => {
-                let deliveries = self.processes.entry(*process).or_default();
-                (deliveries.shutdown, deliveries.floor) = (bounds.shutdown, bounds.floor);
+                self.processes.entry(*process).or_default().shutdown = bounds.shutdown;
                 Ok(false)
             }
             Happening::StopAsked { process } => {

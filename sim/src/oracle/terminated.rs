@@ -1,5 +1,4 @@
-//! Only poison is terminated, and only once it is stored; and poison is never acked, but for where a term would settle all before it:
-//! there nothing is terminated.
+//! Only poison is terminated, and only once it is stored; and poison is never acked.
 
 use warehouse_sink_core::Timestamp;
 use warehouse_sink_jetstream_model::Verdict;
@@ -22,10 +21,6 @@ impl Oracle for Terminated {
         let message = reply.message;
         let poison = self.facts.event(message).is_some_and(|event| event.is_poison());
         match (verdict, poison) {
-            (Verdict::Term, _) if self.facts.floor() => {
-                Err(format!("{process:?} terminated {message:?}, and with it all before"))
-            }
-            (Verdict::Ack, true) if self.facts.floor() => Ok(true),
             (Verdict::Term, false) => Err(format!("{process:?} terminated {message:?}, which is no poison")),
             (Verdict::Ack, true) => Err(format!("{process:?} acked {message:?}, which is poison")),
             (Verdict::Term, true) => match self.facts.missing(message) {
@@ -50,14 +45,6 @@ mod tests {
         assert_eq!(judged::<Terminated>(&history), Ok(1));
         let early = [start(0), published(1, POISON), received(0, 1, Verdict::Term)];
         assert!(judged::<Terminated>(&early).unwrap_err().contains("no dead letter"));
-    }
-
-    #[test]
-    fn with_a_floor_poison_is_acked() {
-        let begin = [start_with_floor(0), published(1, POISON), durable(&[(1, POISON)])];
-        let ends = |verdict| judged::<Terminated>(&[&begin[..], &[received(0, 1, verdict)]].concat());
-        assert_eq!(ends(Verdict::Ack), Ok(1));
-        assert!(ends(Verdict::Term).unwrap_err().contains("all before"));
     }
 
     #[test]

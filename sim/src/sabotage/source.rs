@@ -19,7 +19,6 @@ pub(crate) struct SabotagedSource {
     last: Arc<Mutex<Option<Handle>>>,
     /// The first delivery of each message.
     first: Arc<Mutex<BTreeMap<MessageId, Handle>>>,
-    newest: Arc<Mutex<Option<Handle>>>,
 }
 
 impl SabotagedSource {
@@ -30,7 +29,6 @@ impl SabotagedSource {
             settled: Arc::default(),
             last: Arc::default(),
             first: Arc::default(),
-            newest: Arc::default(),
         }
     }
 
@@ -72,22 +70,10 @@ impl Source for SabotagedSource {
             }
             (Sabotage::DropAtShutdown, Settlement::Nak(Duration::ZERO)) => return Ok(()),
             (Sabotage::ForgetNewerHandle, _) => return self.inner.settle(&self.first(handle), settlement).await,
-            (Sabotage::AckNewest, Settlement::Ack) if self.inner.has_floor() => {
-                let newest = *self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-                return self.inner.settle(newest.as_ref().unwrap_or(handle), settlement).await;
-            }
             (Sabotage::SwapHandles, Settlement::Ack) => return self.inner.settle(&self.swap(handle), settlement).await,
             _ => settlement,
         };
         self.inner.settle(handle, settlement).await
-    }
-
-    fn begin(&self) -> impl Future<Output = Result<Option<u64>, SourceError>> + Send {
-        self.inner.begin()
-    }
-
-    fn keep_turn(&self) -> impl Future<Output = bool> + Send {
-        self.inner.keep_turn()
     }
 
     fn flush(&self) -> impl Future<Output = Result<(), SourceError>> + Send {
@@ -112,10 +98,6 @@ impl Pull for SabotagedPull {
         let Some(Ok(mut messages)) = next else { return next };
         match self.source.sabotage {
             Sabotage::DropFetched if messages.len() > 1 => drop(messages.pop()),
-            Sabotage::AckNewest => {
-                let mut newest = self.source.newest.lock().unwrap_or_else(PoisonError::into_inner);
-                *newest = messages.last().map(SimMessage::handle).or(*newest);
-            }
             Sabotage::ForgetNewerHandle => {
                 for message in &messages {
                     self.source.first(&message.handle());

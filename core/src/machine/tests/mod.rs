@@ -8,7 +8,6 @@ mod batching;
 mod capacity;
 mod config;
 mod dead_letter;
-mod floor;
 mod invariants;
 mod many_rows;
 mod pressure;

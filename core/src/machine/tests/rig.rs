@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::invariants::check;
 use crate::{
-    Acks, Backoff, BatchId, Command, Config, Delivery, DeliveryId, Destination, Event, Failure, Machine, MessageId,
-    Outcome, Row, Rows, Timestamp,
+    Backoff, BatchId, Command, Config, Delivery, DeliveryId, Destination, Event, Failure, Machine, MessageId, Outcome,
+    Row, Rows, Timestamp,
 };
 
 pub type TestMachine = Machine<&'static str, String>;
@@ -34,7 +34,6 @@ pub fn config() -> Config {
         nak: Backoff { initial: Duration::from_secs(5), max: Duration::from_secs(300) },
         ack_wait: Duration::from_secs(3600),
         dead_letter: true,
-        acks: Acks::Each,
         max_remembered: 10_000,
         jitter_seed: 7,
     }
@@ -56,7 +55,7 @@ pub fn many(id: u64, stream_sequence: u64, destinations: &[&'static str]) -> Tes
         Row { payload, ..row(destination, 1) }
     });
     let message = message(stream_sequence, 1000 * stream_sequence as i64);
-    Delivery { id: DeliveryId(id), message, delivery_count: 1, epoch: 0, rows: Rows::Many(rows.collect()) }
+    Delivery { id: DeliveryId(id), message, delivery_count: 1, rows: Rows::Many(rows.collect()) }
 }
 
 /// Delivery number `id` of a message of one row of one byte.
@@ -108,10 +107,6 @@ impl Rig {
 
     pub fn fetch(&mut self, deliveries: impl IntoIterator<Item = TestDelivery>) -> Vec<String> {
         self.step(Event::Fetched(deliveries.into_iter().collect()))
-    }
-
-    pub fn begin_epoch(&mut self, epoch: u64) -> Vec<String> {
-        self.step(Event::Epoch(epoch))
     }
 
     pub fn finish(&mut self, batch: u64, outcome: Outcome) -> Vec<String> {
@@ -167,7 +162,6 @@ impl Rig {
 
 fn show(command: &TestCommand) -> String {
     match command {
-        Command::Covered { delivery } => format!("covered {}", delivery.0),
         Command::Ack { delivery } => format!("ack {}", delivery.0),
         Command::Nak { delivery, delay } if delay.is_zero() => format!("nak {} now", delivery.0),
         Command::Nak { delivery, .. } => format!("nak {} later", delivery.0),

@@ -4,12 +4,12 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, Info, PriorityPolicy, pull};
+use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, Info, pull};
 use async_nats::jetstream::context::{ConsumerInfoErrorKind, GetStreamError, RequestError, RequestErrorKind};
 use async_nats::jetstream::stream::{ConsumerCreateStrictErrorKind, Stream};
 
 use super::review::{effective_ack_wait, review};
-use super::{Acks, Api, Attached, Inner, NatsConfig};
+use super::{Attached, Inner, NatsConfig};
 use crate::source::SourceError;
 
 /// Why a consumer can't be used.
@@ -62,9 +62,6 @@ pub(super) struct Floor {
     connection: u64,
     sequence: u64,
 }
-
-/// The one group of a consumer that pins a client.
-pub(super) const GROUP: &str = "warehouse-sink";
 
 impl Inner {
     /// The consumer does not answer.
@@ -121,8 +118,7 @@ impl Inner {
 
     pub(super) fn accept(&self, info: &Info, created: bool) -> Result<Attachment, AttachError> {
         let served = *self.served_ack_wait.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut review = review(&info.config, &self.config, served);
-        review.refusals.extend(self.too_old());
+        let review = review(&info.config, &self.config, served);
         if !review.refusals.is_empty() {
             let (stream, consumer) = (self.config.stream.clone(), self.config.consumer.clone());
             return Err(AttachError::Refused { stream, consumer, reasons: review.refusals });
@@ -136,18 +132,6 @@ impl Inner {
                 warnings: review.warnings,
             },
             limits: limits(&info.config),
-        })
-    }
-
-    /// Why this server can't serve acks with a floor. One beyond a domain or a prefix is not known: there the reset says it.
-    fn too_old(&self) -> Option<String> {
-        let version = self.client.server_info().version;
-        let old = self.has_floor() && self.config.api == Api::Default && !resets_consumers(&version);
-        old.then(|| {
-            format!(
-                "nats.ack = \"floor\" has the consumer reset, which takes NATS 2.14 or later, and the server is {version}: \
-                 upgrade it, or set nats.ack to \"each\""
-            )
         })
     }
 
@@ -242,39 +226,20 @@ fn created(stream: &Stream) -> i128 {
 
 /// The consumer that the sink creates.
 fn wanted(config: &NatsConfig, ack_wait: Duration, deliver_policy: DeliverPolicy) -> pull::Config {
-    let unpinned = pull::Config::default();
-    let pinned = match config.acks {
-        Acks::Each => unpinned,
-        Acks::Floor { takeover_after } => pull::Config {
-            priority_policy: PriorityPolicy::PinnedClient,
-            priority_groups: vec![GROUP.to_owned()],
-            priority_timeout: takeover_after,
-            ..unpinned
-        },
-    };
     let mut filters = config.filter_subjects.clone();
     let filter_subject = if filters.len() == 1 { filters.remove(0) } else { String::new() };
     pull::Config {
         durable_name: Some(config.consumer.clone()),
         description: Some("warehouse-sink: writes events to Parquet, acks after the write".to_owned()),
         deliver_policy,
-        ack_policy: match config.acks {
-            Acks::Each => AckPolicy::Explicit,
-            Acks::Floor { .. } => AckPolicy::All,
-        },
+        ack_policy: AckPolicy::Explicit,
         ack_wait,
         max_ack_pending: i64::try_from(config.max_ack_pending).unwrap_or(i64::MAX),
         max_deliver: -1,
         filter_subject,
         filter_subjects: filters,
-        ..pinned
+        ..pull::Config::default()
     }
-}
-
-/// Whether a server of this version can have a consumer go back to its floor.
-fn resets_consumers(version: &str) -> bool {
-    let mut numbers = version.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
-    (numbers.next(), numbers.next()) >= (Some(2), Some(14))
 }
 
 fn limits(config: &consumer::Config) -> Limits {
@@ -282,24 +247,4 @@ fn limits(config: &consumer::Config) -> Limits {
     let bytes = u64::try_from(config.max_bytes).ok().filter(|bytes| *bytes > 0).unwrap_or(u64::MAX);
     let expires = if config.max_expires.is_zero() { Duration::MAX } else { config.max_expires };
     Limits { batch, bytes, expires }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::resets_consumers;
-
-    #[test]
-    fn versions_are_compared_as_numbers() {
-        for (version, resets) in [
-            ("2.14.0", true),
-            ("2.15.1", true),
-            ("2.14.0-RC.1", true),
-            ("3.0.0", true),
-            ("2.13.9", false),
-            ("2.9.0", false),
-            ("", false),
-        ] {
-            assert_eq!(resets_consumers(version), resets, "{version}");
-        }
-    }
 }

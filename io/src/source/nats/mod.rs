@@ -10,7 +10,6 @@
 //! - `message`: a delivered message
 //! - `reply`: its reply subject, which both tells which delivery it is and settles it
 //! - `facts`: what an audit asks of stream and consumer
-//! - `turn`: which replica is served, where an ack settles all before it
 //! - `republish`: publishing dead letters again, and looking for what was published again before
 
 mod api;
@@ -24,7 +23,6 @@ mod refusal;
 mod reply;
 mod republish;
 mod review;
-mod turn;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,7 +42,6 @@ use consumer::{Attachment, Floor, Limits};
 use message::{Handle, NatsMessage};
 use pull::NatsPull;
 use reply::Replies;
-use turn::Turn;
 
 pub use api::Api;
 pub use connect::Tls;
@@ -71,26 +68,12 @@ pub struct NatsConfig {
     pub consumer: String,
     /// The subjects to consume; empty for all of the stream's.
     pub filter_subjects: Vec<String>,
-    /// What an ack settles.
-    pub acks: Acks,
     /// The ack wait of a consumer that is created.
     pub ack_wait: Duration,
     /// The max ack pending of a consumer that is created.
     pub max_ack_pending: u64,
     /// What this process may hold: a consumer with a smaller max ack pending is warned of.
     pub max_messages: u64,
-}
-
-/// What an ack settles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Acks {
-    /// Its message. Replicas share the consumer.
-    Each,
-    /// Its message and all before it. One replica at a time is served.
-    Floor {
-        /// How long the server waits for a replica that does not pull, before another is served.
-        takeover_after: Duration,
-    },
 }
 
 /// What was found out about the consumer.
@@ -128,7 +111,6 @@ struct Inner {
     floor: Mutex<Option<Floor>>,
     /// The ack wait that the machine paces its progress acks by, once it was told one.
     served_ack_wait: Mutex<Option<Duration>>,
-    turn: Mutex<Turn>,
     health: Health,
 }
 
@@ -160,7 +142,6 @@ impl NatsSource {
             detached: AtomicBool::new(false),
             floor: Mutex::new(None),
             served_ack_wait: Mutex::new(None),
-            turn: Mutex::default(),
             health,
         };
         Ok(NatsSource { inner: Arc::new(inner) })
@@ -234,19 +215,17 @@ impl NatsSource {
         self.inner.look().await
     }
 
-    /// Keeps the lag metrics and the ack floor up to date, for ever, and this replica's turn: also while it stops, and has no fetchers any
-    /// more that do. A consumer that was changed so that it would lose data is looked at again before the next pull, and refused there.
+    /// Keeps the lag metrics and the ack floor up to date, for ever. A consumer that was changed so that it would lose data is looked at again before the next pull, and refused there.
     pub async fn watch(&self, metrics: Metrics) {
         loop {
             if let Ok(info) = self.inner.consumer_info().await {
                 metrics.pending.set(info.num_pending as f64);
                 metrics.ack_pending.set(info.num_ack_pending as f64);
-                self.inner.check_floor(info.ack_floor.stream_sequence);
                 if self.inner.accept(&info, false).is_err() {
                     self.inner.detach();
                 }
             }
-            tokio::join!(tokio::time::sleep(POLL_INTERVAL), self.keep_turn());
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
@@ -270,34 +249,12 @@ impl Source for NatsSource {
     type Handle = Handle;
     type Pull = NatsPull;
 
-    async fn begin(&self) -> Result<Option<u64>, SourceError> {
-        if !self.inner.has_floor() {
-            return Ok(Some(0));
-        }
-        self.limits().await?;
-        match self.inner.epoch() {
-            Some(current) => Ok(Some(current.number)),
-            None => self.inner.begin().await.inspect_err(|_| self.inner.detach()),
-        }
-    }
-
-    async fn keep_turn(&self) -> bool {
-        if self.inner.has_floor() {
-            self.inner.keep_turn().await;
-        }
-        self.inner.epoch().is_some()
-    }
-
     async fn pull(&self, limit: Capacity) -> Result<NatsPull, SourceError> {
         let limits = self.limits().await?;
         NatsPull::send(self.inner.clone(), limit, limits).await
     }
 
     async fn settle(&self, handle: &Handle, settlement: Settlement) -> Result<(), SourceError> {
-        // The server has taken back what it delivered in an earlier epoch: an ack could settle what came in its place.
-        if self.inner.has_floor() && !self.inner.settles(handle, settlement) {
-            return Ok(());
-        }
         let body = match settlement {
             Settlement::Ack => Bytes::from_static(b"+ACK"),
             Settlement::Nak(delay) if delay.is_zero() => Bytes::from_static(b"-NAK"),
@@ -315,7 +272,6 @@ impl Source for NatsSource {
         let NatsConfig { api, stream, consumer, .. } = &*self.inner.config;
         let subject = format!("{}.CONSUMER.INFO.{stream}.{consumer}", api.prefix());
         let answer = self.inner.client.request(subject, Bytes::new()).await;
-        self.inner.give_up_turn().await;
         answer.map(drop).map_err(|error| SourceError::caused_by("the NATS server did not answer", error))
     }
 

@@ -19,41 +19,33 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use warehouse_sink_core::Capacity;
 
-use super::consumer::{GROUP, Limits};
+use super::consumer::Limits;
 use super::message::NatsMessage;
-use super::turn::is_pin_mismatch;
 use super::{Inner, NatsConfig};
 use crate::source::{Pull, SourceError};
 
 /// How long an unanswered request stays with the server, and so the longest that a stop waits for it. An idle fetcher costs
 /// a request every so often.
-pub(super) const EXPIRES: Duration = Duration::from_secs(2);
+const EXPIRES: Duration = Duration::from_secs(2);
 
 /// How long after its expiry a request may end. One that has not ended by then is gone: its consumer or the consumer's leader
 /// is, or the network.
-pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How many messages are handed in at a time at most, so that the machine hears of the first before the last has come.
 const CHUNK: usize = 256;
 
 /// The request, as the server reads it. Times are nanoseconds.
-#[derive(Default, Serialize)]
-pub(super) struct Request<'a> {
-    pub batch: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_bytes: Option<u64>,
-    pub expires: u64,
-    /// The group within which one client is served.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub group: Option<&'static str>,
-    /// What the client is known by that is served.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<&'a str>,
+#[derive(Serialize)]
+struct Request {
+    batch: usize,
+    max_bytes: u64,
+    expires: u64,
 }
 
-impl Request<'_> {
+impl Request {
     /// Sends it; gives what the answers come on.
-    pub async fn send(&self, inner: &Inner) -> Result<Subscriber, SourceError> {
+    async fn send(&self, inner: &Inner) -> Result<Subscriber, SourceError> {
         let body = serde_json::to_vec(self).map_err(failed)?;
         let NatsConfig { api, stream, consumer, .. } = &*inner.config;
         let subject = format!("{}.CONSUMER.MSG.NEXT.{stream}.{consumer}", api.prefix());
@@ -78,8 +70,6 @@ pub struct NatsPull {
     connected: watch::Receiver<()>,
     /// The connection that it was sent on.
     connection: u64,
-    /// The epoch that its messages are of.
-    epoch: u64,
     ended: bool,
 }
 
@@ -101,27 +91,12 @@ impl NatsPull {
         let connection = inner.connection();
         let batch = limit.messages.min(limits.batch);
         let expires = EXPIRES.min(limits.expires);
-        let current = inner.epoch();
-        let (epoch, pin) = current.map_or((0, None), |current| (current.number, current.pin));
-        let group = inner.has_floor().then_some(GROUP);
         let bytes = limit.bytes.min(limits.bytes);
-        let expires_nanos = expires.as_nanos() as u64;
-        let request = Request { batch, max_bytes: Some(bytes), expires: expires_nanos, group, id: pin.as_deref() };
+        let request = Request { batch, max_bytes: bytes, expires: expires.as_nanos() as u64 };
         let answers = request.send(&inner).await?;
         let limit = Capacity { messages: batch, bytes };
         let deadline = Instant::now() + expires + PATIENCE;
-        Ok(NatsPull {
-            inner,
-            answers,
-            left: batch,
-            received: 0,
-            limit,
-            deadline,
-            connected,
-            connection,
-            epoch,
-            ended: false,
-        })
+        Ok(NatsPull { inner, answers, left: batch, received: 0, limit, deadline, connected, connection, ended: false })
     }
 
     /// The next answer of the server, or why there will be none.
@@ -146,25 +121,12 @@ impl NatsPull {
     fn read(&self, message: Message) -> Answer {
         match message.status {
             None | Some(StatusCode::OK) => {
-                let message = NatsMessage::new(message, &self.inner.replies, self.epoch);
-                message.map_or(Answer::Ignored, |message| self.admit(message))
+                NatsMessage::new(message, &self.inner.replies).map_or(Answer::Ignored, Answer::Message)
             }
             Some(StatusCode::IDLE_HEARTBEAT) => Answer::Ignored,
             Some(StatusCode::TIMEOUT | StatusCode::NOT_FOUND) => Answer::End,
             Some(StatusCode::NO_RESPONDERS) => Answer::Cut(self.inner.gone()),
-            Some(status) if is_pin_mismatch(status) => {
-                self.inner.lose_turn();
-                Answer::End
-            }
             Some(status) => self.read_status(status, message.description.as_deref().unwrap_or_default()),
-        }
-    }
-
-    fn admit(&self, message: NatsMessage) -> Answer {
-        match self.inner.admit(self.epoch, message.delivered()) {
-            Ok(true) => Answer::Message(message),
-            Ok(false) => Answer::Ignored,
-            Err(error) => Answer::Cut(error),
         }
     }
 

@@ -38,8 +38,6 @@ pub enum Reply {
 pub(super) struct Delivered {
     pub message: MessageId,
     pub count: u64,
-    /// The how many-eth delivery of the consumer's it is.
-    pub consumer_sequence: u64,
 }
 
 /// Reads and makes the reply subjects of one consumer's deliveries.
@@ -58,9 +56,9 @@ impl Replies {
     pub fn read(&self, subject: &str) -> Option<(Reply, Delivered)> {
         let numbers = subject.strip_prefix(&self.prefix).and_then(|text| numbers(text.as_bytes()));
         if let Some(numbers) = numbers {
-            let [count, stream_sequence, consumer_sequence, published_at, _] = numbers;
+            let [count, stream_sequence, _, published_at, _] = numbers;
             let message = MessageId { stream_sequence, published_at: published_at.try_into().ok()? };
-            return Some((Reply::Numbers(numbers), Delivered { message, count, consumer_sequence }));
+            return Some((Reply::Numbers(numbers), Delivered { message, count }));
         }
         let delivered = read_any_form(subject)?;
         // A copy of its own, which must not keep the connection's whole read buffer alive.
@@ -125,9 +123,9 @@ fn read_any_form(subject: &str) -> Option<Delivered> {
     let mut tokens = rest.split('.').skip(skip);
     let count = tokens.next()?.parse().ok()?;
     let stream_sequence = tokens.next()?.parse().ok()?;
-    let consumer_sequence = tokens.next()?.parse().ok()?;
+    tokens.next()?.parse::<u64>().ok()?;
     let published_at = tokens.next()?.parse().ok()?;
-    Some(Delivered { message: MessageId { stream_sequence, published_at }, count, consumer_sequence })
+    Some(Delivered { message: MessageId { stream_sequence, published_at }, count })
 }
 
 #[cfg(test)]
@@ -154,8 +152,6 @@ mod tests {
             let replies = replies();
             let (reply, delivered) = replies.read(subject).unwrap();
             assert_eq!((delivered.message, delivered.count), (MESSAGE, 3), "{subject}");
-            let number = if subject.contains(&u64::MAX.to_string()) { u64::MAX } else { 7 };
-            assert_eq!(delivered.consumer_sequence, number, "{subject}");
             assert_eq!(matches!(reply, Reply::Numbers(_)), short, "{subject}");
             assert_eq!(replies.subject(&reply).as_str(), subject);
         }

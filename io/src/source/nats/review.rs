@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{AckPolicy, Config, DeliverPolicy, PriorityPolicy};
+use async_nats::jetstream::consumer::{AckPolicy, Config, DeliverPolicy};
 use warehouse_sink_core::Config as MachineConfig;
 
-use super::consumer::GROUP;
-use super::{Acks, NatsConfig};
+use super::NatsConfig;
 
 /// What is wrong with a consumer.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -26,7 +25,7 @@ pub(super) fn effective_ack_wait(consumer: &Config) -> Duration {
 /// Reviews a consumer. `served` is the ack wait that this process already paces its progress acks by, once it runs.
 pub(super) fn review(consumer: &Config, wanted: &NatsConfig, served: Option<Duration>) -> Review {
     let mut review = Review::default();
-    review.refuse_wrong_kind(consumer, wanted);
+    review.refuse_wrong_kind(consumer);
     review.refuse_loss(consumer, wanted);
     review.refuse_short_ack_wait(consumer, served);
     review.warn(consumer, wanted);
@@ -38,37 +37,16 @@ impl Review {
         self.refusals.push(reason.into());
     }
 
-    fn refuse_wrong_kind(&mut self, consumer: &Config, wanted: &NatsConfig) {
+    fn refuse_wrong_kind(&mut self, consumer: &Config) {
         if consumer.deliver_subject.is_some() {
             self.refuse("it is a push consumer; the sink needs a pull consumer: choose another nats.consumer, or delete this one");
         }
-        match wanted.acks {
-            Acks::Each if consumer.ack_policy != AckPolicy::Explicit => self.refuse(format!(
-                "its ack policy is {:?}, which settles messages that are not written; it must be explicit: \
-                 choose another nats.consumer, or delete this one",
-                consumer.ack_policy
-            )),
-            Acks::Each => {}
-            Acks::Floor { .. } => self.refuse_other_acks(consumer),
-        }
-    }
-
-    /// What an existing consumer needs for one ack to settle all before it. The ack policy of a consumer can't be changed.
-    fn refuse_other_acks(&mut self, consumer: &Config) {
-        if consumer.ack_policy != AckPolicy::All {
+        if consumer.ack_policy != AckPolicy::Explicit {
             self.refuse(format!(
-                "its ack policy is {:?}, and nats.ack = \"floor\" needs all: choose another nats.consumer, or set nats.ack to \"each\"",
+                "its ack policy is {:?}, which settles messages that are not written; it must be explicit, and the policy of a \
+                 consumer can't be changed: choose another nats.consumer, or delete this one",
                 consumer.ack_policy
             ));
-        }
-        if consumer.priority_policy != PriorityPolicy::PinnedClient || consumer.priority_groups != [GROUP] {
-            self.refuse(format!(
-                "it does not serve one replica at a time; nats.ack = \"floor\" needs the priority policy pinned_client with the one \
-                 group {GROUP}: choose another nats.consumer, or set nats.ack to \"each\""
-            ));
-        }
-        if consumer.max_ack_pending <= 0 {
-            self.refuse("its max ack pending is unlimited, and what waits for the ack floor would take memory without a limit; set one");
         }
     }
 
@@ -161,7 +139,6 @@ pub(super) mod tests {
             stream: "EVENTS".to_owned(),
             consumer: "sink".to_owned(),
             filter_subjects: vec!["events.>".to_owned()],
-            acks: Acks::Each,
             ack_wait: Duration::from_secs(300),
             max_ack_pending: 400_000,
             max_messages: 100_000,
@@ -189,9 +166,10 @@ pub(super) mod tests {
     #[test]
     fn what_would_lose_or_duplicate_data_is_refused_in_words() {
         let seconds = Duration::from_secs;
-        let cases: [(&str, Config); 7] = [
+        let cases: [(&str, Config); 8] = [
             ("--max-deliver=-1", Config { max_deliver: 5, ..fit() }),
             ("must be explicit", Config { ack_policy: AckPolicy::None, ..fit() }),
+            ("ack policy is All", Config { ack_policy: AckPolicy::All, ..fit() }),
             ("push consumer", Config { deliver_subject: Some("here".to_owned()), ..fit() }),
             ("headers only", Config { headers_only: true, ..fit() }),
             ("filter subjects are {\"other.>\"}", Config { filter_subject: "other.>".to_owned(), ..fit() }),
@@ -202,30 +180,6 @@ pub(super) mod tests {
             let refusals = review(&consumer, &wanted(), None).refusals;
             assert!(refusals.len() == 1 && refusals[0].contains(text), "{text}: {refusals:?}");
         }
-    }
-
-    #[test]
-    fn a_floor_needs_a_consumer_of_its_own_kind() {
-        let wanted = NatsConfig { acks: Acks::Floor { takeover_after: Duration::from_secs(10) }, ..wanted() };
-        let fit = Config {
-            ack_policy: AckPolicy::All,
-            priority_policy: PriorityPolicy::PinnedClient,
-            priority_groups: vec![GROUP.to_owned()],
-            ..fit()
-        };
-        assert_eq!(review(&fit, &wanted, None), Review::default());
-        let cases: [(&str, Config); 4] = [
-            ("its ack policy is Explicit", Config { ack_policy: AckPolicy::Explicit, ..fit.clone() }),
-            ("one replica at a time", Config { priority_policy: PriorityPolicy::Overflow, ..fit.clone() }),
-            ("one replica at a time", Config { priority_groups: vec!["other".to_owned()], ..fit.clone() }),
-            ("without a limit", Config { max_ack_pending: -1, ..fit }),
-        ];
-        for (text, consumer) in cases {
-            let refusals = review(&consumer, &wanted, None).refusals;
-            assert!(refusals.len() == 1 && refusals[0].contains(text), "{text}: {refusals:?}");
-        }
-        let refusals = review(&self::fit(), &wanted, None).refusals;
-        assert_eq!(refusals.len(), 2, "an explicit consumer without groups: {refusals:?}");
     }
 
     #[test]

@@ -11,8 +11,6 @@ pub struct Message {
     pub reply: String,
     /// The status of a message that is one.
     pub status: Option<u16>,
-    /// Who it was served to, where the consumer pins a client.
-    pub pin: Option<String>,
     pub body: Vec<u8>,
 }
 
@@ -131,8 +129,7 @@ impl Client {
         self.reader.read_exact(&mut bytes).unwrap();
         let text = String::from_utf8_lossy(&bytes[..head]).into_owned();
         let status = text.strip_prefix("NATS/1.0 ").and_then(|rest| rest.get(..3)).and_then(|code| code.parse().ok());
-        let pin = text.lines().find_map(|line| line.strip_prefix("Nats-Pin-Id: ")).map(str::to_owned);
         let subscription = words[2].parse().unwrap();
-        self.messages.push(Message { subscription, reply, status, pin, body: bytes[head..total].to_vec() });
+        self.messages.push(Message { subscription, reply, status, body: bytes[head..total].to_vec() });
     }
 }

@@ -32,9 +32,8 @@ const TOLERANCE: Duration = Duration::from_millis(200);
 /// What a pull request brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Got {
-    /// A message: its stream sequence, the delivery's number, the message's delivery count, what is pending, and who is pinned: the
-    /// how many-eth, from 1; 0 for nobody.
-    Message { stream: u64, consumer: u64, count: u64, pending: u64, pin: usize },
+    /// A message: its stream sequence, the delivery's number, the message's delivery count, and what is pending.
+    Message { stream: u64, consumer: u64, count: u64, pending: u64 },
     /// The request ended with this status.
     Status(u16),
 }
@@ -60,12 +59,6 @@ pub trait Server {
     fn disconnect(&mut self, client: usize);
     /// Sends a pull request; gives its number.
     fn pull(&mut self, client: usize, batch: usize, max_bytes: Option<u64>, expires: Duration) -> usize;
-    /// Sends a pull request of a client that claims to be the how many-eth one that was pinned; 0 claims nothing.
-    fn pull_pinned(&mut self, client: usize, pin: usize, batch: usize, expires: Duration) -> usize;
-    /// Takes back all deliveries that are not settled; gives the stream sequence above which the consumer goes on.
-    fn reset(&mut self) -> u64;
-    /// Lets any client be pinned next.
-    fn unpin(&mut self);
     /// Ends a pull request's subscription.
     fn unsubscribe(&mut self, pull: usize);
     /// What has come for a pull request since it was asked last.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use warehouse_sink_core::Timestamp;
 use warehouse_sink_jetstream_model::{
-    ConsumerConfig, ConsumerInfo, Effect, End, Forget, Inbox, Pin, PullRequest, Reply, Server as Modelled,
-    StreamConfig, Verdict,
+    ConsumerConfig, ConsumerInfo, Effect, End, Forget, Inbox, PullRequest, Reply, Server as Modelled, StreamConfig,
+    Verdict,
 };
 
 use super::{Down, Got, STEP, Server};
@@ -29,7 +29,7 @@ pub struct Model {
 }
 
 enum Came {
-    Message(Reply, Option<Pin>),
+    Message(Reply),
     Status(u16),
 }
 
@@ -50,9 +50,8 @@ impl Model {
     fn take_effects(&mut self) {
         while let Some(effect) = self.server.poll_effect() {
             let (inbox, came) = match effect {
-                Effect::Deliver(inbox, delivered) => (inbox, Came::Message(delivered.reply, delivered.pin)),
+                Effect::Deliver(inbox, delivered) => (inbox, Came::Message(delivered.reply)),
                 Effect::Ended(inbox, End::Expired) => (inbox, Came::Status(408)),
-                Effect::Ended(inbox, End::WrongPin) => (inbox, Came::Status(423)),
                 Effect::Ended(inbox, End::NoResponders) => (inbox, Came::Status(503)),
                 Effect::Ended(inbox, End::TooLarge | End::BatchCompleted | End::ConsumerDeleted) => {
                     (inbox, Came::Status(409))
@@ -61,15 +60,6 @@ impl Model {
             };
             self.came.entry(inbox).or_default().push(came);
         }
-    }
-
-    fn pull_with(&mut self, client: usize, request: PullRequest) -> usize {
-        let inbox = Inbox { client: client as u64, number: self.pulls.len() as u64 };
-        self.pulls.push(inbox);
-        self.server.pull(self.now, inbox, request);
-        self.take_effects();
-        self.wait(STEP);
-        self.pulls.len()
     }
 
     fn come_back(&mut self, forget: Forget) {
@@ -119,25 +109,12 @@ impl Server for Model {
     }
 
     fn pull(&mut self, client: usize, batch: usize, max_bytes: Option<u64>, expires: Duration) -> usize {
-        self.pull_with(client, PullRequest { batch, max_bytes, expires, pin: None })
-    }
-
-    fn pull_pinned(&mut self, client: usize, pin: usize, batch: usize, expires: Duration) -> usize {
-        let pin = (pin > 0).then_some(Pin(pin as u64));
-        self.pull_with(client, PullRequest { batch, max_bytes: None, expires, pin })
-    }
-
-    fn reset(&mut self) -> u64 {
-        let floor = self.server.reset(self.now).unwrap();
+        let inbox = Inbox { client: client as u64, number: self.pulls.len() as u64 };
+        self.pulls.push(inbox);
+        self.server.pull(self.now, inbox, PullRequest { batch, max_bytes, expires });
         self.take_effects();
         self.wait(STEP);
-        floor
-    }
-
-    fn unpin(&mut self) {
-        self.server.unpin(self.now);
-        self.take_effects();
-        self.wait(STEP);
+        self.pulls.len()
     }
 
     fn unsubscribe(&mut self, pull: usize) {
@@ -150,12 +127,11 @@ impl Server for Model {
         let came = self.came.remove(&self.pulls[pull - 1]).unwrap_or_default();
         let got = came.into_iter().map(|came| match came {
             Came::Status(status) => Got::Status(status),
-            Came::Message(reply, pin) => {
+            Came::Message(reply) => {
                 self.replies.push(reply);
                 let Reply { message, consumer_sequence, delivery_count, pending } = reply;
                 let stream = message.stream_sequence;
-                let pin = pin.map_or(0, |pin| pin.0 as usize);
-                Got::Message { stream, consumer: consumer_sequence, count: delivery_count, pending, pin }
+                Got::Message { stream, consumer: consumer_sequence, count: delivery_count, pending }
             }
         });
         got.collect()

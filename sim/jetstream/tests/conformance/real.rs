@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use warehouse_sink_jetstream_model::{AckPolicy, ConsumerConfig, ConsumerInfo, Forget, Start, Verdict};
+use warehouse_sink_jetstream_model::{ConsumerConfig, ConsumerInfo, Forget, Start, Verdict};
 use warehouse_sink_testkit::NatsServer;
 
 use super::client::Client;
@@ -28,8 +28,6 @@ pub struct Real {
     pulls: Vec<(usize, usize)>,
     /// What was given out, in order.
     replies: Vec<String>,
-    /// Who was pinned, in order.
-    pins: Vec<String>,
     /// When all steps and waits so far should have ended. Those that took longer make the later ones shorter.
     clock: Instant,
     /// How late the latest of them came.
@@ -50,7 +48,6 @@ impl Real {
             next_client: 0,
             pulls: Vec::new(),
             replies: Vec::new(),
-            pins: Vec::new(),
             clock: Instant::now(),
             behind: Duration::ZERO,
             server,
@@ -61,28 +58,6 @@ impl Real {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let answer = self.admin.request(&format!("$JS.API.{api}.{}{more}", self.stream), body.as_bytes());
         serde_json::from_slice(&answer.body).unwrap()
-    }
-
-    /// Sends a pull request as it stands there.
-    fn pull_with(&mut self, client: usize, body: &Value) -> usize {
-        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.C", self.stream);
-        let connection = self.client(client);
-        let (subscription, inbox) = connection.subscribe();
-        connection.publish(&subject, &inbox, body.to_string().as_bytes());
-        connection.round_trip();
-        self.wait(STEP);
-        self.pulls.push((client, subscription));
-        self.pulls.len()
-    }
-
-    /// The how many-eth client it is that was pinned.
-    fn pin_number(&mut self, pin: Option<String>) -> usize {
-        let Some(pin) = pin else { return 0 };
-        let place = self.pins.iter().position(|known| *known == pin).unwrap_or_else(|| {
-            self.pins.push(pin);
-            self.pins.len() - 1
-        });
-        place + 1
     }
 
     fn call(&mut self, api: &str, more: &str, body: &Value) -> Value {
@@ -163,7 +138,7 @@ impl Server for Real {
     fn create_consumer(&mut self, config: &ConsumerConfig) {
         let mut body = json!({
             "durable_name": "C", "ack_wait": config.ack_wait.as_nanos() as u64,
-            "ack_policy": match config.ack_policy { AckPolicy::Explicit => "explicit", AckPolicy::All => "all" },
+            "ack_policy": "explicit",
             "max_ack_pending": config.max_ack_pending.map_or(-1, |most| most as i64),
             "max_deliver": config.max_deliver.map_or(-1, |most| most as i64),
             "deliver_policy": "all",
@@ -171,11 +146,6 @@ impl Server for Real {
         if let Start::Sequence(sequence) = config.start {
             body["deliver_policy"] = json!("by_start_sequence");
             body["opt_start_seq"] = json!(sequence);
-        }
-        if let Some(ttl) = config.pinned {
-            body["priority_policy"] = json!("pinned_client");
-            body["priority_groups"] = json!(["G"]);
-            body["priority_timeout"] = json!(ttl.as_nanos() as u64);
         }
         let body = json!({ "stream_name": self.stream, "config": body });
         self.call("CONSUMER.CREATE", ".C", &body);
@@ -205,26 +175,14 @@ impl Server for Real {
         if let Some(bytes) = max_bytes {
             body["max_bytes"] = json!(bytes);
         }
-        self.pull_with(client, &body)
-    }
-
-    fn pull_pinned(&mut self, client: usize, pin: usize, batch: usize, expires: Duration) -> usize {
-        let mut body = json!({ "batch": batch, "expires": expires.as_nanos() as u64, "group": "G" });
-        if pin > 0 {
-            body["id"] = json!(self.pins.get(pin - 1));
-        }
-        self.pull_with(client, &body)
-    }
-
-    fn reset(&mut self) -> u64 {
-        let answer = self.call("CONSUMER.RESET", ".C", &Value::Null);
+        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.C", self.stream);
+        let connection = self.client(client);
+        let (subscription, inbox) = connection.subscribe();
+        connection.publish(&subject, &inbox, body.to_string().as_bytes());
+        connection.round_trip();
         self.wait(STEP);
-        answer["reset_seq"].as_u64().unwrap() - 1
-    }
-
-    fn unpin(&mut self) {
-        self.call("CONSUMER.UNPIN", ".C", &json!({ "group": "G" }));
-        self.wait(STEP);
+        self.pulls.push((client, subscription));
+        self.pulls.len()
     }
 
     fn unsubscribe(&mut self, pull: usize) {
@@ -247,8 +205,7 @@ impl Server for Real {
             let numbers: Vec<u64> = message.reply.split('.').skip(4).map(|number| number.parse().unwrap()).collect();
             let [count, stream, consumer, _, pending] = numbers[..] else { panic!("not a reply: {}", message.reply) };
             self.replies.push(message.reply);
-            let pin = self.pin_number(message.pin);
-            got.push(Got::Message { stream, consumer, count, pending, pin });
+            got.push(Got::Message { stream, consumer, count, pending });
         }
         got
     }

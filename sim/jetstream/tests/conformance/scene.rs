@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use warehouse_sink_jetstream_model::{AckPolicy, ConsumerConfig, Forget, Start, Verdict};
+use warehouse_sink_jetstream_model::{ConsumerConfig, Forget, Start, Verdict};
 
 use super::{Down, STEP, Server};
 
@@ -22,14 +22,7 @@ const RESTART: Duration = Duration::from_millis(1500);
 pub const NAK: Verdict = Verdict::Nak(Duration::ZERO);
 
 pub fn consumer() -> ConsumerConfig {
-    ConsumerConfig {
-        ack_policy: AckPolicy::Explicit,
-        ack_wait: ACK_WAIT,
-        max_ack_pending: None,
-        max_deliver: None,
-        pinned: None,
-        start: Start::All,
-    }
+    ConsumerConfig { ack_wait: ACK_WAIT, max_ack_pending: None, max_deliver: None, start: Start::All }
 }
 
 pub const fn millis(millis: u64) -> Duration {
@@ -132,22 +125,6 @@ impl Scene<'_> {
 
     pub fn ask_for(&mut self, batch: usize, max_bytes: Option<u64>, expires: Duration) -> usize {
         self.server.pull(self.client, batch, max_bytes, expires)
-    }
-
-    /// Pulls as the how many-eth client that was pinned; shows what came at once.
-    pub fn pull_pinned(&mut self, pin: usize, batch: usize) -> usize {
-        let pull = self.ask_pinned(pin, batch);
-        self.show_as("pull pinned", &[pull]);
-        pull
-    }
-
-    pub fn ask_pinned(&mut self, pin: usize, batch: usize) -> usize {
-        self.server.pull_pinned(self.client, pin, batch, LONG)
-    }
-
-    pub fn reset(&mut self) {
-        let floor = self.server.reset();
-        self.show_as(("reset", floor), &[]);
     }
 
     /// Settles a delivery, by the how many-eth it was that was shown, and shows the consumer's info.

@@ -1,13 +1,10 @@
 //! What JetStream does: a test for each group, a function for each scenario.
 
-mod ack_all;
 mod clients;
 mod delays;
 mod limits;
-mod pins;
 mod pulls;
 mod recreated;
-mod resets;
 mod restarts;
 mod settling;
 
