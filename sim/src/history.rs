@@ -125,9 +125,9 @@ impl History {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).push((now(), happening));
     }
 
-    /// All that happened so far.
-    pub fn entries(&self) -> Vec<Entry> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Gives all that happened so far, and forgets it.
+    pub fn take(&self) -> Vec<Entry> {
+        std::mem::take(&mut self.entries.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -31,6 +31,8 @@ pub mod case;
 #[cfg(madsim)]
 pub mod coverage;
 #[cfg(madsim)]
+mod ends;
+#[cfg(madsim)]
 pub mod event;
 #[cfg(madsim)]
 pub mod fault;

@@ -1,11 +1,13 @@
 //! One process: the production driver with a machine of its own, between the simulated server and the simulated store.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use madsim::runtime::Handle;
+use madsim::task::NodeId;
 use metrics::{Counter, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use warehouse_sink_core::{Config, Machine};
 use warehouse_sink_io::driver::{self, Options, Parts};
 use warehouse_sink_io::health::Health;
@@ -20,17 +22,61 @@ use crate::settings::Settings;
 use crate::source::SimSource;
 use crate::store::{Bucket, SimStore};
 
+/// How a process dies: at once, wherever it is.
+#[derive(Clone)]
+pub(crate) struct Death {
+    process: ProcessId,
+    node: NodeId,
+    ended: Arc<AtomicBool>,
+    network: Arc<Network>,
+    history: History,
+}
+
+impl Death {
+    pub fn new(process: ProcessId, node: NodeId, network: Arc<Network>, history: History) -> Self {
+        Death { process, node, ended: Arc::default(), network, history }
+    }
+
+    /// Whether the process is no more.
+    pub fn has_come(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// The process has ended by itself. What it left running goes with it.
+    fn end(&self, abandoned: u64, unsent: usize) {
+        if self.comes() {
+            self.history.note(Happening::Ended { process: self.process, abandoned, unsent });
+        }
+    }
+
+    /// Kills it.
+    pub fn kill(&self) {
+        if self.comes() {
+            self.history.note(Happening::Killed { process: self.process });
+        }
+    }
+
+    fn comes(&self) -> bool {
+        if self.ended.swap(true, Ordering::Relaxed) {
+            return false;
+        }
+        // First the link: what the dying process does in its last turn reaches nobody.
+        self.network.close(self.process);
+        Handle::current().kill(self.node);
+        true
+    }
+}
+
 /// Kills a process within a call that it makes.
 #[derive(Clone)]
 pub(crate) struct Trap {
-    process: ProcessId,
     set: Arc<Mutex<Option<(Call, u32)>>>,
-    sprung: mpsc::UnboundedSender<ProcessId>,
+    death: Death,
 }
 
 impl Trap {
-    pub fn new(process: ProcessId, sprung: mpsc::UnboundedSender<ProcessId>) -> Self {
-        Trap { process, set: Arc::default(), sprung }
+    pub fn new(death: Death) -> Self {
+        Trap { set: Arc::default(), death }
     }
 
     /// The process dies within the `nth` such call from now, from 0.
@@ -43,8 +89,8 @@ impl Trap {
         if !self.springs(call) {
             return;
         }
-        // The world lives longer than its processes.
-        let _ = self.sprung.send(self.process);
+        // At once: what else the process did until the world's next turn would be the deeds of one that is dead already.
+        self.death.kill();
         std::future::pending().await
     }
 
@@ -86,7 +132,7 @@ impl Process {
         let config = sabotage.config(config);
         let Ok(machine) = Machine::new(config) else { return };
         let source = SimSource::open(id, network.clone(), settings.consumer(), history.clone(), trap.clone());
-        let store = SimStore { process: id, bucket, trap };
+        let store = SimStore { process: id, bucket, trap: trap.clone() };
         let parts = Parts {
             source: SabotagedSource::new(source, &sabotage),
             store: SabotagedStore::new(store, &sabotage),
@@ -106,9 +152,7 @@ impl Process {
             let _ = stop.acquire().await;
         };
         let report = driver::run(machine, options, parts, || SimDecoder, stopped).await;
-        let (abandoned, unsent) = (report.abandoned_messages, report.unsent_settlements);
-        history.note(Happening::Ended { process: id, abandoned, unsent });
-        network.close(id);
+        trap.death.end(report.abandoned_messages, report.unsent_settlements);
     }
 }
 

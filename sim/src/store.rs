@@ -14,6 +14,7 @@ use warehouse_sink_core::{Failure, Outcome, Timestamp};
 use warehouse_sink_io::parts::Parts;
 use warehouse_sink_io::store::{Effect, Store, StoreError};
 
+use crate::ends::Ends;
 use crate::event::{StoredRow, read_object};
 use crate::fault::{Call, Fate};
 use crate::history::{Happening, History, ProcessId, now};
@@ -182,9 +183,9 @@ pub(crate) struct Work {
 
 impl Work {
     /// Works, for ever.
-    pub async fn work(mut self) {
+    pub async fn work(mut self, ends: Ends) {
         while let Some(job) = self.queue.recv().await {
-            tokio::spawn(job.run(self.bucket.clone()));
+            ends.spawn(job.run(self.bucket.clone()));
         }
     }
 }

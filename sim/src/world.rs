@@ -2,19 +2,19 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
 use madsim::runtime::{Handle, NodeHandle, Runtime};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use warehouse_sink_core::{Destination, Timestamp};
 
+use crate::ends::Ends;
 use crate::event::{Breaks, Event, EventRow};
 use crate::fault::{Call, Fault, Plan, Sorted};
 use crate::history::{Entry, Happening, History, ProcessId, now};
 use crate::network::Network;
-use crate::process::{Process, Trap};
+use crate::process::{Death, Process, Trap};
 use crate::sabotage::Sabotage;
 use crate::settings::Settings;
 use crate::store::Bucket;
@@ -28,7 +28,12 @@ pub fn run(settings: &Settings, plan: &Plan, sabotage: &Sabotage) -> Vec<Entry> 
     let (settings, plan, sabotage) = (settings.clone(), plan.clone(), *sabotage);
     let thread = std::thread::spawn(move || {
         let runtime = Runtime::with_seed_and_config(settings.seed, madsim::Config::default());
-        runtime.block_on(async move { World::new(settings, sabotage, plan).run().await })
+        runtime.block_on(async move {
+            let ends = Ends::default();
+            let history = World::new(settings, sabotage, plan, ends.clone()).run().await;
+            ends.end_all().await;
+            history
+        })
     });
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
@@ -39,12 +44,12 @@ struct World {
     faults: VecDeque<(Timestamp, Fault)>,
     sabotage: Sabotage,
     history: History,
+    ends: Ends,
     network: Arc<Network>,
     bucket: Arc<Bucket>,
     breaks: Breaks,
     replicas: Vec<Replica>,
     next_process: u32,
-    sprung: (mpsc::UnboundedSender<ProcessId>, mpsc::UnboundedReceiver<ProcessId>),
     /// Things that are to be done later: a start, a wake-up, a link that heals.
     later: BTreeMap<(Timestamp, u64), Later>,
     next_later: u64,
@@ -64,7 +69,7 @@ struct Running {
     /// Closed when the process is told to stop.
     stop: Arc<Semaphore>,
     trap: Trap,
-    ended: Arc<AtomicBool>,
+    death: Death,
     paused: bool,
     /// How long the replica stays down once the process has ended.
     down: Duration,
@@ -82,25 +87,25 @@ enum Later {
 const TURN: Duration = Duration::from_millis(50);
 
 impl World {
-    fn new(settings: Settings, sabotage: Sabotage, plan: Plan) -> Self {
+    fn new(settings: Settings, sabotage: Sabotage, plan: Plan, ends: Ends) -> Self {
         let history = History::default();
         let Sorted { faults, fates, breaks, crossings } = plan.into_iter().collect();
         let network = Network::new(&settings, crossings, history.clone());
         let (bucket, work) = Bucket::new(fates, settings.seed, history.clone());
-        tokio::spawn(network.clone().carry());
-        tokio::spawn(work.work());
+        ends.spawn(network.clone().carry());
+        ends.spawn(work.work(ends.clone()));
         let replicas = (0..settings.replicas).map(|_| Replica::default()).collect();
         World {
             settings: Arc::new(settings),
             faults,
             sabotage,
             history,
+            ends,
             network,
             bucket,
             breaks: Breaks::new(breaks),
             replicas,
             next_process: 0,
-            sprung: mpsc::unbounded_channel(),
             later: BTreeMap::new(),
             next_later: 0,
         }
@@ -112,6 +117,7 @@ impl World {
         let end = Timestamp::ZERO.saturating_add(self.settings.faults_for);
         let mut rng = Rng::with_seed(self.settings.seed ^ 0x5_1c);
         while now() < end {
+            self.bury();
             while let Some((_, fault)) = self.faults.pop_front_if(|(at, _)| *at <= now()) {
                 self.inflict(fault);
             }
@@ -125,14 +131,11 @@ impl World {
         self.heal();
         self.come_to_rest().await;
         self.stop_all().await;
-        self.history.entries()
+        self.history.take()
     }
 
-    /// Does what is due, kills what has walked into a trap, and notices what has ended.
+    /// Does what is due, and notices what has ended.
     fn turn(&mut self) {
-        while let Ok(process) = self.sprung.1.try_recv() {
-            self.kill_process(process);
-        }
         while let Some(first) = self.later.first_entry().filter(|first| first.key().0 <= now()) {
             match first.remove() {
                 Later::Start(replica) => self.start(replica),
@@ -141,8 +144,13 @@ impl World {
                 Later::End(process) => self.kill_process(process),
             }
         }
+        self.bury();
+    }
+
+    /// Lets go of the processes that are no more.
+    fn bury(&mut self) {
         for place in 0..self.replicas.len() {
-            let ended = self.replicas[place].running.take_if(|running| running.ended.load(Ordering::Relaxed));
+            let ended = self.replicas[place].running.take_if(|running| running.death.has_come());
             if let Some(running) = ended {
                 self.after(running.down, Later::Start(place));
             }
@@ -160,7 +168,10 @@ impl World {
         }
         let id = ProcessId(self.next_process);
         self.next_process += 1;
-        let trap = Trap::new(id, self.sprung.0.clone());
+        let node = Handle::current().create_node().build();
+        self.ends.add_node(node.id());
+        let death = Death::new(id, node.id(), self.network.clone(), self.history.clone());
+        let trap = Trap::new(death.clone());
         let process = Process {
             id,
             settings: self.settings.clone(),
@@ -174,16 +185,10 @@ impl World {
         if let Some((call, nth)) = self.replicas[place].next_trap.take() {
             trap.set(call, nth);
         }
-        let (stop, ended) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicBool::new(false)));
-        let (stopped, end) = (stop.clone(), ended.clone());
-        let node = Handle::current().create_node().build();
-        node.spawn(async move {
-            process.run(stopped).await;
-            // The world looks at it in its next turn.
-            end.store(true, Ordering::Relaxed);
-        });
+        let stop = Arc::new(Semaphore::new(0));
+        node.spawn(process.run(stop.clone()));
         self.replicas[place].running =
-            Some(Running { id, node, stop, trap, ended, paused: false, down: Duration::ZERO });
+            Some(Running { id, node, stop, trap, death, paused: false, down: Duration::ZERO });
     }
 
     fn kill_process(&mut self, process: ProcessId) {
@@ -194,12 +199,7 @@ impl World {
 
     fn kill(&mut self, place: usize, down: Duration) {
         let Some(running) = self.replicas[place].running.take() else { return };
-        if !running.ended.load(Ordering::Relaxed) {
-            self.history.note(Happening::Killed { process: running.id });
-        }
-        // First the link: what the dying process does in its last turn reaches nobody.
-        self.network.close(running.id);
-        Handle::current().kill(running.node.id());
+        running.death.kill();
         self.after(down, Later::Start(place));
     }
 

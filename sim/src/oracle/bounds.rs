@@ -9,6 +9,7 @@ use warehouse_sink_jetstream_model::Verdict;
 use super::Oracle;
 use super::facts::Facts;
 use crate::event::StoredRow;
+use crate::fault::Crossing;
 use crate::history::{Bounds, Happening, ProcessId};
 
 /// What a turn of the driver and an await may take.
@@ -29,6 +30,11 @@ struct Process {
     writes: BTreeSet<u64>,
     /// Keys that a write of was begun.
     tried: BTreeSet<String>,
+    /// The bytes of the largest message that it was handed after something between it and the server was doubled. A pull request that the
+    /// server gets twice is answered twice, and its grant counted once. The machine takes in one message over its limit and gives back
+    /// those that come after it, as where rows take more than their messages: one that is never taken in unless it fits would wait for
+    /// ever beside a steady stream of smaller ones.
+    over: Option<u64>,
     /// When the process last woke, or last had all its writes running: what was due before could only begin then.
     hindered: Timestamp,
 }
@@ -66,7 +72,7 @@ impl Process {
     fn limit(&self, what: &str, value: u64) -> Result<bool, String> {
         let most = match what {
             "messages" => self.bounds.messages as u64,
-            "bytes" => self.bounds.bytes,
+            "bytes" => self.bounds.bytes + self.over.unwrap_or(0),
             "open partitions" => self.bounds.open_partitions as u64,
             _ => self.bounds.writes as u64,
         };
@@ -86,6 +92,7 @@ impl Oracle for HeldBounds {
                 handed: BTreeMap::new(),
                 writes: BTreeSet::new(),
                 tried: BTreeSet::new(),
+                over: None,
                 hindered: at,
             };
             self.processes.insert(*process, process_is);
@@ -95,7 +102,8 @@ impl Oracle for HeldBounds {
             return Ok(false);
         };
         match happening {
-            Happening::Handed { reply, .. } => {
+            Happening::Handed { reply, bytes, .. } => {
+                process.over = process.over.map(|over| over.max(*bytes));
                 process.hand_in(at, reply.message, self.facts.bytes(reply.message));
                 process.limit("bytes", process.held.values().map(|(_, bytes)| bytes).sum())?;
                 process.limit("messages", process.held.len() as u64)
@@ -118,6 +126,10 @@ impl Oracle for HeldBounds {
                 process.hindered = at;
                 Ok(false)
             }
+            Happening::Crossed { crossing: Crossing::Doubled, .. } => {
+                process.over.get_or_insert(0);
+                Ok(false)
+            }
             _ => Ok(false),
         }
     }
@@ -130,6 +142,7 @@ fn of(happening: &Happening) -> Option<ProcessId> {
         | Happening::Held { process, .. }
         | Happening::PutBegun { process, .. }
         | Happening::PutEnded { process, .. }
+        | Happening::Crossed { process, .. }
         | Happening::Resumed { process } => Some(*process),
         _ => None,
     }
@@ -156,6 +169,22 @@ mod tests {
         }
         let many: Vec<_> = std::iter::once(start(0)).chain((1..=5).map(|sequence| handed(0, sequence))).collect();
         assert!(judged::<HeldBounds>(&many).is_err());
+    }
+
+    #[test]
+    fn one_message_more_is_right_where_a_request_may_have_been_answered_twice() {
+        let doubled = Happening::Crossed { process: ProcessId(0), crossing: Crossing::Doubled, until: Timestamp::ZERO };
+        let handed_large = |sequence| match handed(0, sequence) {
+            Happening::Handed { process, reply, .. } => Happening::Handed { process, reply, bytes: 614 },
+            other => other,
+        };
+        let large = |sequence| [published_of(sequence, &[(2, 200), (2, 200), (3, 200)]), handed_large(sequence)];
+        let begin = [vec![start(0)], large(1).to_vec(), large(2).to_vec()].concat();
+        assert!(judged::<HeldBounds>(&begin).unwrap_err().contains("1200 bytes"));
+        let begin = [vec![start(0), doubled], large(1).to_vec(), large(2).to_vec()].concat();
+        assert!(judged::<HeldBounds>(&begin).is_ok());
+        let too_many = [begin, large(3).to_vec()].concat();
+        assert!(judged::<HeldBounds>(&too_many).unwrap_err().contains("1800 bytes"));
     }
 
     #[test]
