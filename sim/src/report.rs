@@ -31,7 +31,7 @@ pub fn report(case: &Case, violation: &Violation, folder: &Path) -> String {
     });
     let plan = match written {
         Ok(text) => format!(
-            "The smallest plan that still breaks it, with its settings:\n\n{text}\nplay it again, with a timeline:\n\n    PLAN={} cargo sim --test replay -- --nocapture\n",
+            "The smallest plan that still breaks it, with its settings:\n\n{text}\nplay it again, with a timeline:\n\n    PLAN={0} cargo sim --test replay -- --nocapture\n\nkeep it as a regression, with a story that says what it shows:\n\n    mv {0} sim/regressions/\n",
             file.display()
         ),
         Err(error) => format!("The smallest plan could not be written to {}: {error}\n{small:#?}\n", file.display()),

@@ -1,4 +1,5 @@
-//! Many worlds, a seed each: `SEEDS=2000 cargo sim --test sweep -- --nocapture` runs that many, from `FIRST_SEED` on.
+//! Many worlds, a seed each: `SEEDS=2000 cargo sim --test sweep -- --nocapture` runs that many, from `FIRST_SEED` on. Each ends with all
+//! that it has started, so that a million take the memory of a few.
 
 #![allow(missing_docs, reason = "a test has no users")]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
@@ -143,7 +144,8 @@ fn no_seed_breaks_a_promise() {
         let report = report(&Case::of_seed(*seed), violation, Path::new(env!("CARGO_TARGET_TMPDIR")));
         panic!("{} of {seeds} seeds broke a promise, the first:\n{report}", totals.failures.len());
     }
-    if seeds >= SEEDS {
+    // Chosen seeds show what they show. In others, a rare thing may well not happen.
+    if number("FIRST_SEED").is_none() && seeds >= SEEDS {
         let never =
             [never(&coverage::MUST_HAPPEN, &totals.coverage), never(&coverage::MUST_BE_INJECTED, &totals.faults)];
         assert!(never.concat().is_empty(), "never happened, never injected: {never:?}");
