@@ -10,7 +10,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use warehouse_sink_core::{ConfigError, Machine};
 use warehouse_sink_io::driver::{self, Parts, Report};
 use warehouse_sink_io::encode::Encoder;
-use warehouse_sink_io::health::Health;
+use warehouse_sink_io::health::{Health, Part};
 use warehouse_sink_io::metrics::Metrics;
 use warehouse_sink_io::source::nats::{AttachError, Attached, NatsSource};
 use warehouse_sink_io::store::opendal::{ObjectStore, OpenError};
@@ -123,6 +123,10 @@ async fn attach(
     for warning in &attached.warnings {
         tracing::warn!(consumer = settings.nats.consumer.as_str(), "{warning}");
     }
+    // It goes on all the same: what can't be acked is kept, and sent once it can be.
+    if let Err(error) = source.may_ack().await {
+        health.set(Part::Acks, Err(error.chain()));
+    }
     Ok((source, attached))
 }
 
@@ -142,13 +146,13 @@ fn jitter_seed() -> u64 {
 
 /// Says how it ended. Nothing is lost in any case: what was not acked is delivered again.
 fn conclude(report: &Report) -> Exit {
-    let Report { abandoned_messages, batches_given_up, unsent_settlements, unconfirmed, fetcher_died } = report;
+    let Report { abandoned_messages, unstored_messages, unsent_settlements, cut_short, fetcher_died } = report;
     let exit = match report {
         Report { fetcher_died: true, .. } => Exit::Error,
         Report { abandoned_messages: 1.., .. }
         | Report { unsent_settlements: 1.., .. }
-        | Report { unconfirmed: true, .. } => Exit::OutOfTime,
-        Report { batches_given_up: 1.., .. } => Exit::Error,
+        | Report { cut_short: true, .. } => Exit::OutOfTime,
+        Report { unstored_messages: 1.., .. } => Exit::Error,
         _ => Exit::Clean,
     };
     if exit == Exit::Clean {
@@ -156,11 +160,11 @@ fn conclude(report: &Report) -> Exit {
     } else {
         tracing::error!(
             abandoned_messages,
-            batches_given_up,
+            unstored_messages,
             unsent_settlements,
-            unconfirmed,
+            cut_short,
             fetcher_died,
-            "stopped with messages given back: another replica or the next start gets them"
+            "stopped, and not everything is settled: another replica or the next start gets the rest"
         );
     }
     exit
@@ -177,9 +181,9 @@ mod tests {
             (clean.clone(), Exit::Clean),
             (Report { abandoned_messages: 1, ..clean.clone() }, Exit::OutOfTime),
             (Report { unsent_settlements: 1, ..clean.clone() }, Exit::OutOfTime),
-            (Report { unconfirmed: true, ..clean.clone() }, Exit::OutOfTime),
-            (Report { batches_given_up: 1, ..clean.clone() }, Exit::Error),
-            (Report { abandoned_messages: 1, batches_given_up: 1, ..clean.clone() }, Exit::OutOfTime),
+            (Report { cut_short: true, ..clean.clone() }, Exit::OutOfTime),
+            (Report { unstored_messages: 1, ..clean.clone() }, Exit::Error),
+            (Report { abandoned_messages: 1, unstored_messages: 1, ..clean.clone() }, Exit::OutOfTime),
             (Report { abandoned_messages: 1, fetcher_died: true, ..clean }, Exit::Error),
         ];
         for (report, exit) in cases {

@@ -17,6 +17,8 @@ pub enum Part {
     Consumer,
     /// The object store: the last write's outcome.
     Store,
+    /// The consumer takes acks.
+    Acks,
 }
 
 #[derive(Debug)]
@@ -24,6 +26,7 @@ struct State {
     connection: Result<(), String>,
     consumer: Result<(), String>,
     store: Result<(), String>,
+    acks: Result<(), String>,
     stopping: bool,
 }
 
@@ -34,6 +37,7 @@ impl Default for Health {
             consumer: Err("not looked for yet".to_owned()),
             // A store that was not yet written to is not known to fail.
             store: Ok(()),
+            acks: Ok(()),
             stopping: false,
         };
         Health { state: Arc::new(Mutex::new(state)) }
@@ -53,6 +57,7 @@ impl Health {
             Part::Connection => ("nats", &mut all.connection),
             Part::Consumer => ("consumer", &mut all.consumer),
             Part::Store => ("store", &mut all.store),
+            Part::Acks => ("acks", &mut all.acks),
         };
         if *old == state {
             return;
@@ -64,6 +69,18 @@ impl Health {
             Err(reason) => tracing::warn!(part = name, reason, "not ready"),
         }
         *old = state;
+    }
+
+    /// Whether a part is known not to work.
+    pub fn is_failing(&self, part: Part) -> bool {
+        let all = self.lock();
+        let state = match part {
+            Part::Connection => &all.connection,
+            Part::Consumer => &all.consumer,
+            Part::Store => &all.store,
+            Part::Acks => &all.acks,
+        };
+        state.is_err()
     }
 
     /// Says that the process is about to stop: it is not ready any more.
@@ -84,6 +101,7 @@ impl Health {
             ("nats", &state.connection),
             ("consumer", &state.consumer),
             ("store", &state.store),
+            ("acks", &state.acks),
         ];
         let reasons: Vec<String> = parts
             .iter()

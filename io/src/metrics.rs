@@ -16,6 +16,8 @@ pub struct Metrics {
     pub superseded: Counter,
     pub progress: Counter,
     pub settle_errors: Counter,
+    pub settle_failures: Counter,
+    pub void: Counter,
     pub fetch_errors: Counter,
     pub writes: ByOutcome,
     pub batch_rows: Histogram,
@@ -27,6 +29,7 @@ pub struct Metrics {
     pub open_partitions: Gauge,
     pub writes_in_flight: Gauge,
     pub writes_waiting: Gauge,
+    pub unconfirmed: Gauge,
     pub pending: Gauge,
     pub ack_pending: Gauge,
 }
@@ -122,7 +125,11 @@ impl Metrics {
                 Unit::Count,
                 "Fields of delivered messages that the schema does not know",
             ),
-            acked: r.counter("warehouse_sink_messages_acked_total", Unit::Count, "Deliveries acked, their rows stored"),
+            acked: r.counter(
+                "warehouse_sink_messages_acked_total",
+                Unit::Count,
+                "Deliveries acked and confirmed, their rows stored",
+            ),
             nacked: r.counter(
                 "warehouse_sink_messages_nacked_total",
                 Unit::Count,
@@ -146,7 +153,17 @@ impl Metrics {
             settle_errors: r.counter(
                 "warehouse_sink_settle_errors_total",
                 Unit::Count,
-                "Acks, naks and terms that could not be handed to the connection",
+                "Naks that the server is not known to have got, and that are not sent again",
+            ),
+            settle_failures: r.counter(
+                "warehouse_sink_settle_failures_total",
+                Unit::Count,
+                "Rounds of settlements that the server did not confirm; their acks and terms are sent again",
+            ),
+            void: r.counter(
+                "warehouse_sink_settlements_void_total",
+                Unit::Count,
+                "Acks, naks and terms that were not sent: their consumer, their stream or their message is no more",
             ),
             fetch_errors: r.counter(
                 "warehouse_sink_fetch_errors_total",
@@ -178,6 +195,11 @@ impl Metrics {
                 "warehouse_sink_writes_waiting",
                 Unit::Count,
                 "Closed batches that wait for a write slot or their next attempt",
+            ),
+            unconfirmed: r.gauge(
+                "warehouse_sink_unconfirmed_settlements",
+                Unit::Count,
+                "Acks, naks and terms that the server has not confirmed",
             ),
             pending: r.gauge(
                 "warehouse_sink_consumer_pending",

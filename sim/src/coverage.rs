@@ -33,13 +33,13 @@ pub const MUST_HAPPEN: [&str; 18] = [
 ];
 
 /// What a sweep must inject.
-pub const MUST_BE_INJECTED: [&str; 31] = [
+pub const MUST_BE_INJECTED: [&str; 32] = [
     "connection to the server broken",
     "connection to the server stalled",
     "connection to the store broken",
     "consumer deleted",
-    "encoder broke",
     "encoder broke between two parts",
+    "encoder broke",
     "message delayed on its way",
     "message doubled on its way",
     "message lost on its way",
@@ -55,8 +55,8 @@ pub const MUST_BE_INJECTED: [&str; 31] = [
     "put: timed out before it was applied",
     "put: torn",
     "replica frozen",
-    "replica killed",
     "replica killed within a call",
+    "replica killed",
     "replica killed, and again while it recovers",
     "replica stopped",
     "replica stopped, with a second signal",
@@ -65,6 +65,7 @@ pub const MUST_BE_INJECTED: [&str; 31] = [
     "server restarted, lost messages",
     "server's clock jumped",
     "store outage",
+    "stream deleted and created again",
 ];
 
 #[derive(Default)]

@@ -154,6 +154,8 @@ pub enum Fault {
     ClockJump { millis: i64 },
     /// The consumer is deleted.
     DeleteConsumer,
+    /// The stream is deleted, with its consumer, and created again.
+    RecreateStream,
     /// The store takes nothing for a while.
     StoreOutage {
         #[serde(with = "time")]
@@ -255,6 +257,7 @@ impl Planned {
             Fault::ServerRestart { .. }
             | Fault::ClockJump { .. }
             | Fault::DeleteConsumer
+            | Fault::RecreateStream
             | Fault::StoreOutage { .. } => None,
         }
     }
@@ -278,6 +281,7 @@ impl Fault {
             Fault::ServerRestart { forget: Forget::StreamAndConsumer, .. } => "server restarted, lost messages",
             Fault::ClockJump { .. } => "server's clock jumped",
             Fault::DeleteConsumer => "consumer deleted",
+            Fault::RecreateStream => "stream deleted and created again",
             Fault::StoreOutage { .. } => "store outage",
         }
     }

@@ -80,12 +80,16 @@ pub enum Happening {
     ServerDown,
     /// The server is back, and has forgotten some things.
     ServerUp { forget: Forget },
+    /// The stream was deleted, and its consumer with it, and created again.
+    StreamRecreated,
     /// The consumer was deleted.
     ConsumerDeleted,
     /// A process created the consumer.
     ConsumerCreated { process: ProcessId },
     /// The source gave the driver a delivery.
     Handed { process: ProcessId, reply: Reply, bytes: u64 },
+    /// The server told a process which consumer and which messages it has.
+    Looked { process: ProcessId },
     /// The driver told the source what became of a delivery.
     Settling { process: ProcessId, reply: Reply, verdict: Verdict },
     /// The server got that; `settled` is the message that it took from the pending ones.

@@ -8,13 +8,13 @@ mod connections;
 mod link;
 mod sending;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
 use tokio::sync::{Notify, mpsc, oneshot};
-use warehouse_sink_core::Timestamp;
+use warehouse_sink_core::{MessageId, Timestamp};
 use warehouse_sink_jetstream_model::{
     ConsumerConfig, Delivered, Effect, End, Forget, Inbox, Note, PullRequest, Reply, Server, Start, Verdict,
 };
@@ -36,17 +36,32 @@ pub enum Ask {
     Settle(Reply, Verdict),
     /// The consumer is looked for, and created where it starts if it is missing.
     Attach(Option<Floor>, ConsumerConfig, oneshot::Sender<Floor>),
+    /// Which consumer is there, and which of these messages the stream still has.
+    Look(Vec<MessageId>, oneshot::Sender<Look>),
     /// An answer is all that is asked for.
-    Ping(oneshot::Sender<()>),
+    Ping(oneshot::Sender<u64>),
 }
 
 /// How far a consumer had settled everything, in which life of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Floor {
+    /// Which consumer of the name it is.
+    pub incarnation: u64,
+    /// Which stream of the name it is of.
+    pub stream: u64,
     /// The server's restarts until then: one that lost its tail counts from there again.
     pub restarts: u64,
     /// The sequence.
     pub sequence: u64,
+}
+
+/// What a process hears of the server before it settles.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// Which consumer of the name it is, if there is one.
+    pub incarnation: Option<u64>,
+    /// Those of the messages that the stream has.
+    pub messages: BTreeSet<MessageId>,
 }
 
 /// What a subscription gets.
@@ -87,6 +102,10 @@ struct State {
     server: Server,
     up: bool,
     restarts: u64,
+    /// Counts the streams.
+    streams: u64,
+    /// Counts the consumers.
+    incarnation: u64,
     links: BTreeMap<ProcessId, Link>,
     arrivals: BTreeMap<(Timestamp, u64), Arrival>,
     next_arrival: u64,
@@ -111,6 +130,8 @@ impl Network {
             server: Server::new(settings.stream(), "EVENTS", "sink"),
             up: true,
             restarts: 0,
+            streams: 0,
+            incarnation: 0,
             links: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             next_arrival: 0,
@@ -191,6 +212,11 @@ impl Network {
         (number, receiver)
     }
 
+    /// The connection's number; 0 while there is none.
+    pub fn connection(&self, process: ProcessId) -> u64 {
+        self.lock().links.get(&process).and_then(|link| link.client).unwrap_or(0)
+    }
+
     /// Ends a subscription on the client's side.
     pub fn forget(&self, process: ProcessId, number: u64) {
         if let Some(link) = self.lock().links.get_mut(&process) {
@@ -248,6 +274,17 @@ impl Network {
             if state.up && state.server.consumer().is_some() {
                 state.server.delete_consumer();
                 state.history.note(Happening::ConsumerDeleted);
+                state.run_effects();
+            }
+        });
+    }
+
+    pub fn recreate_stream(&self) {
+        self.change(|state| {
+            if state.up {
+                state.server.recreate_stream();
+                state.streams += 1;
+                state.history.note(Happening::StreamRecreated);
                 state.run_effects();
             }
         });
@@ -337,19 +374,35 @@ impl State {
                 let floor = self.attach(process, floor, config);
                 self.reply(process, client, Box::new(move || _ = answer.send(floor)));
             }
-            Ask::Ping(answer) => self.reply(process, client, Box::new(move || _ = answer.send(()))),
+            Ask::Look(messages, answer) => {
+                let messages = messages.into_iter().filter(|message| self.server.has(*message)).collect();
+                let incarnation = self.server.consumer().map(|_| self.incarnation);
+                let look = Look { incarnation, messages };
+                self.history.note(Happening::Looked { process });
+                self.reply_surely(process, client, Box::new(move || _ = answer.send(look)));
+            }
+            Ask::Ping(answer) => {
+                let floor = self.server.consumer().map_or(0, |info| info.ack_floor);
+                self.reply_surely(process, client, Box::new(move || _ = answer.send(floor)));
+            }
         }
         self.run_effects();
     }
 
     fn attach(&mut self, process: ProcessId, floor: Option<Floor>, mut config: ConsumerConfig) -> Floor {
-        if let Some(floor) = floor.filter(|floor| floor.restarts == self.restarts) {
+        if let Some(floor) = floor.filter(|floor| floor.restarts == self.restarts && floor.stream == self.streams) {
             config.start = Start::Sequence(floor.sequence + 1);
         }
         if self.server.create_consumer(config) {
+            self.incarnation += 1;
             self.history.note(Happening::ConsumerCreated { process });
         }
-        Floor { restarts: self.restarts, sequence: self.server.consumer().map_or(0, |info| info.ack_floor) }
+        Floor {
+            incarnation: self.incarnation,
+            stream: self.streams,
+            restarts: self.restarts,
+            sequence: self.server.consumer().map_or(0, |info| info.ack_floor),
+        }
     }
 
     fn run_effects(&mut self) {

@@ -53,6 +53,8 @@ pub enum Sabotage {
     ForgetAcks,
     /// Acks are sent twice.
     AckTwice,
+    /// What is settled may be of a consumer, a stream or a message that is no more.
+    SettleBlindly,
     /// An ack goes to the delivery that was settled before.
     SwapHandles,
     /// What is settled is the first delivery of a message, though a newer one took its place.
@@ -87,7 +89,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Each, and the oracle that must catch it.
-    pub const ALL: [(Sabotage, &'static str); 32] = [
+    pub const ALL: [(Sabotage, &'static str); 33] = [
         (Sabotage::AckWhenFetched, "no un-written ack"),
         (Sabotage::AckWhenWriteStarts, "no un-written ack"),
         (Sabotage::AckUnknown, "no un-written ack"),
@@ -105,6 +107,7 @@ impl Sabotage {
         (Sabotage::NoProgress, "kept alive"),
         (Sabotage::ForgetAcks, "settled exactly once"),
         (Sabotage::AckTwice, "settled exactly once"),
+        (Sabotage::SettleBlindly, "no un-written ack"),
         (Sabotage::SwapHandles, "settled exactly once"),
         (Sabotage::ForgetNewerHandle, "settled exactly once"),
         (Sabotage::DropAtShutdown, "settled exactly once"),

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use warehouse_sink_core::{Capacity, MessageId};
-use warehouse_sink_io::source::{Incoming, Pull, Settlement, Source, SourceError};
+use warehouse_sink_io::source::{Incoming, Pull, Settlement, Source, SourceError, Unsettled};
 use warehouse_sink_jetstream_model::{ConsumerConfig, Delivered, End, PullRequest, Reply, Verdict};
 
 use crate::fault::Call;
 use crate::history::{Happening, History, ProcessId};
-use crate::network::{Answer, Ask, Floor, Network};
+use crate::network::{Answer, Ask, Floor, Look, Network};
 use crate::process::Trap;
 use crate::settings::MAX_MESSAGE;
 
@@ -21,6 +21,10 @@ use crate::settings::MAX_MESSAGE;
 const EXPIRES: Duration = Duration::from_secs(2);
 /// How long after its expiry a request may end.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the server may say nothing of a round of settlements.
+const ANSWER: Duration = Duration::from_secs(2);
+/// How often a connection that is down is looked at.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long the server may say nothing of a question.
 const SILENCE: Duration = Duration::from_secs(5);
 /// How many messages are handed in at a time at most.
@@ -30,6 +34,10 @@ const CHUNK: usize = 16;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handle {
     pub reply: Reply,
+    /// Which consumer of the name it is of.
+    incarnation: u64,
+    /// The connection that it came on.
+    connection: u64,
 }
 
 #[derive(Clone)]
@@ -47,11 +55,33 @@ struct Inner {
     /// Held across the look for the consumer, so that one fetcher looks for all.
     looking: tokio::sync::Mutex<()>,
     floor: Mutex<Option<Floor>>,
+    /// What was settled and not confirmed.
+    unconfirmed: Mutex<BTreeMap<Reply, u32>>,
     history: History,
     trap: Trap,
 }
 
 impl SimSource {
+    /// Acks without a look, and without waiting for an answer: what wrong sinks do.
+    pub fn ack_at_once(&self, handle: Handle) {
+        let (process, reply, verdict) = (self.inner.process, handle.reply, Verdict::Ack);
+        self.inner.history.note(Happening::Settling { process, reply, verdict });
+        self.inner.network.send(process, Ask::Settle(reply, verdict));
+    }
+
+    /// Settles what may be of a consumer, a stream or a message that is no more: what wrong sinks do.
+    pub async fn settle_blindly(&self, round: &[(Handle, Settlement)]) -> Result<(), Unsettled> {
+        let inner = &self.inner;
+        inner.note_settling(round);
+        let connection = inner.wait_until_connected().await;
+        let _ = inner.leave_out_void(&mut round.to_vec(), connection).await;
+        let settled = inner.send(round, connection).await;
+        if let Err(Unsettled { sent, .. }) = &settled {
+            inner.keep_unconfirmed(round, *sent);
+        }
+        settled
+    }
+
     pub fn open(
         process: ProcessId,
         network: Arc<Network>,
@@ -63,7 +93,8 @@ impl SimSource {
         let attached = AtomicBool::new(false);
         let looking = tokio::sync::Mutex::new(());
         let floor = Mutex::new(None);
-        let inner = Inner { process, network, consumer, attached, looking, floor, history, trap };
+        let unconfirmed = Mutex::default();
+        let inner = Inner { process, network, consumer, attached, looking, floor, unconfirmed, history, trap };
         SimSource { inner: Arc::new(inner) }
     }
 }
@@ -89,6 +120,115 @@ impl Inner {
     fn detach(&self) {
         self.attached.store(false, Ordering::Relaxed);
     }
+
+    fn connection(&self) -> u64 {
+        self.network.connection(self.process)
+    }
+
+    async fn wait_until_connected(&self) -> u64 {
+        loop {
+            match self.connection() {
+                0 => tokio::time::sleep(PAUSE).await,
+                connection => return connection,
+            }
+        }
+    }
+
+    /// Notes what it is told to settle. What it is told again, because it was not confirmed, was noted before.
+    fn note_settling(&self, round: &[(Handle, Settlement)]) {
+        let mut before = std::mem::take(&mut *self.unconfirmed());
+        for (Handle { reply, .. }, settlement) in round {
+            if *settlement != Settlement::Progress
+                && let Some(count) = before.get_mut(reply).filter(|count| **count > 0)
+            {
+                *count -= 1;
+                continue;
+            }
+            let (process, reply, verdict) = (self.process, *reply, verdict(*settlement));
+            self.history.note(Happening::Settling { process, reply, verdict });
+        }
+    }
+
+    /// Remembers what it will be told again.
+    fn keep_unconfirmed(&self, round: &[(Handle, Settlement)], sent: bool) {
+        let mut unconfirmed = self.unconfirmed();
+        let again = |(_, settlement): &&(Handle, Settlement)| match settlement {
+            Settlement::Ack | Settlement::Term => true,
+            Settlement::Nak(_) => !sent,
+            Settlement::Progress => false,
+        };
+        for (handle, _) in round.iter().filter(again) {
+            *unconfirmed.entry(handle.reply).or_default() += 1;
+        }
+    }
+
+    fn unconfirmed(&self) -> MutexGuard<'_, BTreeMap<Reply, u32>> {
+        self.unconfirmed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leaves out what another consumer delivered, and messages of an earlier connection that the server has lost.
+    async fn leave_out_void(&self, round: &mut Vec<(Handle, Settlement)>, connection: u64) -> Result<(), SourceError> {
+        let earlier = round.iter().map(|(handle, _)| handle).filter(|handle| handle.connection != connection);
+        let earlier: Vec<_> = earlier.map(|handle| handle.reply.message).collect();
+        let (answer, answered) = oneshot::channel();
+        self.network.send(self.process, Ask::Look(earlier, answer));
+        let look = tokio::time::timeout(ANSWER, answered).await.ok().and_then(Result::ok);
+        let Look { incarnation, messages } = look.ok_or_else(|| SourceError::new("could not look at the consumer"))?;
+        let all = round.len();
+        round.retain(|(handle, _)| {
+            let same = handle.connection == connection || messages.contains(&handle.reply.message);
+            same && Some(handle.incarnation) == incarnation
+        });
+        if round.len() < all {
+            self.detach();
+        }
+        Ok(())
+    }
+
+    async fn settle(&self, round: &mut Vec<(Handle, Settlement)>) -> Result<(), Unsettled> {
+        let connection = self.wait_until_connected().await;
+        let unsent = |error| Unsettled { sent: false, error };
+        self.leave_out_void(round, connection).await.map_err(unsent)?;
+        if round.is_empty() { Ok(()) } else { self.send(round, connection).await }
+    }
+
+    /// Sends a round, and hears that the server has got it.
+    async fn send(&self, round: &[(Handle, Settlement)], connection: u64) -> Result<(), Unsettled> {
+        for (handle, settlement) in round {
+            // Two settlements are two sends, and a process can die between them.
+            self.trap.step(Call::Settle).await;
+            // What is sent while there is no connection goes out on the next one, whatever has happened by then.
+            if self.connection() != connection {
+                return Err(Unsettled { sent: true, error: lost() });
+            }
+            self.network.send(self.process, Ask::Settle(handle.reply, verdict(*settlement)));
+            self.trap.step(Call::Settled).await;
+        }
+        self.trap.step(Call::Flush).await;
+        let confirmed = self.ping().await;
+        let confirmed = if self.connection() == connection { confirmed.map(drop) } else { Err(lost()) };
+        confirmed.map_err(|error| Unsettled { sent: true, error })
+    }
+
+    /// Hears that the server has got all that was sent, and how far everything is settled.
+    async fn ping(&self) -> Result<u64, SourceError> {
+        let (answer, answered) = oneshot::channel();
+        self.network.send(self.process, Ask::Ping(answer));
+        tokio::time::timeout(ANSWER, answered).await.ok().and_then(Result::ok).ok_or_else(lost)
+    }
+}
+
+fn lost() -> SourceError {
+    SourceError::new("the connection was lost, or the server did not answer")
+}
+
+fn verdict(settlement: Settlement) -> Verdict {
+    match settlement {
+        Settlement::Ack => Verdict::Ack,
+        Settlement::Nak(delay) => Verdict::Nak(delay),
+        Settlement::Term => Verdict::Term,
+        Settlement::Progress => Verdict::Progress,
+    }
 }
 
 impl Source for SimSource {
@@ -100,35 +240,27 @@ impl Source for SimSource {
         let inner = &self.inner;
         inner.attach().await?;
         inner.trap.step(Call::Pull).await;
+        let floor = *inner.floor.lock().unwrap_or_else(PoisonError::into_inner);
+        let (incarnation, connection) = (floor.map_or(0, |floor| floor.incarnation), inner.connection());
         let (number, answers) = inner.network.subscribe(inner.process);
         let request = PullRequest { batch: limit.messages, max_bytes: Some(limit.bytes), expires: EXPIRES };
         inner.network.send(inner.process, Ask::Pull(number, request));
         let deadline = Instant::now() + EXPIRES + PATIENCE;
-        Ok(SimPull { inner: inner.clone(), number, answers, left: request.batch, deadline, ended: false })
+        let (inner, left) = (inner.clone(), request.batch);
+        Ok(SimPull { inner, number, incarnation, connection, answers, left, deadline, ended: false })
     }
 
-    async fn settle(&self, handle: &Handle, settlement: Settlement) -> Result<(), SourceError> {
-        let inner = &self.inner;
-        let verdict = match settlement {
-            Settlement::Ack => Verdict::Ack,
-            Settlement::Nak(delay) => Verdict::Nak(delay),
-            Settlement::Term => Verdict::Term,
-            Settlement::Progress => Verdict::Progress,
-        };
-        let Handle { reply } = *handle;
-        inner.history.note(Happening::Settling { process: inner.process, reply, verdict });
-        // Two settlements are two sends, and a process can die between them.
-        inner.trap.step(Call::Settle).await;
-        inner.network.send(inner.process, Ask::Settle(reply, verdict));
-        inner.trap.step(Call::Settled).await;
-        Ok(())
+    async fn settle(&self, round: &mut Vec<(Handle, Settlement)>) -> Result<(), Unsettled> {
+        self.inner.note_settling(round);
+        let settled = self.inner.settle(round).await;
+        if let Err(Unsettled { sent, .. }) = &settled {
+            self.inner.keep_unconfirmed(round, *sent);
+        }
+        settled
     }
 
-    async fn flush(&self) -> Result<(), SourceError> {
-        self.inner.trap.step(Call::Flush).await;
-        let (answer, answered) = oneshot::channel();
-        self.inner.network.send(self.inner.process, Ask::Ping(answer));
-        answered.await.map_err(|error| SourceError::caused_by("the connection was lost", error))
+    async fn ack_floor(&self) -> Result<u64, SourceError> {
+        self.inner.ping().await
     }
 
     fn max_message_bytes(&self) -> u64 {
@@ -140,6 +272,9 @@ impl Source for SimSource {
 pub(crate) struct SimPull {
     inner: Arc<Inner>,
     number: u64,
+    /// The consumer and the connection that it was sent to.
+    incarnation: u64,
+    connection: u64,
     answers: mpsc::UnboundedReceiver<Answer>,
     left: usize,
     /// When the request must have ended.
@@ -166,7 +301,8 @@ impl SimPull {
                 let (process, reply) = (self.inner.process, delivered.reply);
                 let bytes = delivered.body.len() as u64;
                 self.inner.history.note(Happening::Handed { process, reply, bytes });
-                messages.push(SimMessage { delivered });
+                let SimPull { incarnation, connection, .. } = *self;
+                messages.push(SimMessage { handle: Handle { reply, incarnation, connection }, delivered });
             }
             Answer::End(end) => {
                 self.ended = true;
@@ -229,6 +365,7 @@ impl Drop for SimPull {
 /// A delivered message.
 pub(crate) struct SimMessage {
     delivered: Delivered,
+    handle: Handle,
 }
 
 impl Incoming for SimMessage {
@@ -262,6 +399,6 @@ impl Incoming for SimMessage {
 impl SimMessage {
     /// What settles it.
     pub fn handle(&self) -> Handle {
-        Handle { reply: self.delivered.reply }
+        self.handle
     }
 }

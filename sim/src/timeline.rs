@@ -62,6 +62,10 @@ impl Names {
             }
             Happening::ServerDown => server("dies".to_owned()),
             Happening::ServerUp { forget } => server(format!("is back; forgot: {forget:?}")),
+            Happening::Looked { process } => {
+                of(process, "hears which consumer and which messages there are".to_owned())
+            }
+            Happening::StreamRecreated => server("the stream is deleted and created again".to_owned()),
             Happening::ConsumerDeleted => server("the consumer is deleted".to_owned()),
             Happening::Received { process, reply, verdict, settled } => {
                 server(self.received(*process, reply, *verdict, *settled))

@@ -248,6 +248,7 @@ impl World {
             Fault::ServerRestart { down, forget } => self.network.restart_server(down, forget),
             Fault::ClockJump { millis } => self.network.jump_clock(millis),
             Fault::DeleteConsumer => self.network.delete_consumer(),
+            Fault::RecreateStream => self.network.recreate_stream(),
             Fault::StoreOutage { outage } => self.bucket.outage(outage),
         }
     }

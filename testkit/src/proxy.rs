@@ -54,6 +54,8 @@ struct State {
     /// Both ends of every connection that was opened since the last cut.
     open: Vec<TcpStream>,
     accepted: usize,
+    /// Bytes that were lost.
+    discarded: usize,
 }
 
 impl Proxy {
@@ -123,6 +125,12 @@ impl Proxy {
     #[must_use]
     pub fn accepted(&self) -> usize {
         self.shared.lock().accepted
+    }
+
+    /// Bytes that were lost so far: see [`Flow::Discard`].
+    #[must_use]
+    pub fn discarded(&self) -> usize {
+        self.shared.lock().discarded
     }
 }
 
@@ -237,7 +245,7 @@ fn copy(shared: &Shared, direction: Direction, mut from: &TcpStream, mut to: &Tc
         loop {
             match shared.flow(direction) {
                 Flow::Pass => break to.write_all(&buffer[..length])?,
-                Flow::Discard => break,
+                Flow::Discard => break shared.lock().discarded += length,
                 Flow::Stall if shared.lock().ended => return Ok(()),
                 Flow::Stall => thread::sleep(TICK),
             }

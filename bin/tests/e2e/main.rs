@@ -30,6 +30,7 @@ mod replay;
 mod replica_killed;
 mod schema;
 mod secrets;
+mod settlements;
 mod shutdown;
 mod signals;
 mod sink_killed;

@@ -50,3 +50,27 @@ fn a_partition_that_fails_leaves_the_others_alone_and_recovers() {
     assert_eq!(sink.stop(SOON), Some(0));
     verify::exact(&nats, files.path(), &["--expect-count", "2200", "--consumer", Settings::CONSUMER]).assert_ok();
 }
+
+/// It waits for its next delivery when the sink stops: nothing is held, and not everything is stored.
+#[test]
+fn what_was_given_back_and_never_stored_is_told_of_at_the_end() {
+    let nats = NatsServer::start();
+    let files = tempfile::tempdir().unwrap();
+    let obstacle = files.path().join("events/app_id=bad.app");
+    fs::create_dir_all(obstacle.parent().unwrap()).unwrap();
+    fs::write(&obstacle, "in the way").unwrap();
+    nats.create_stream(Settings::STREAM);
+    publish(PROGRAM, &nats, BAD, &["--apps", "bad.app", "--hours", "1"]);
+    publish(PROGRAM, &nats, GOOD, &["--apps", "good.app", "--seed", "1"]);
+
+    let settings = Settings::new(&nats.url())
+        .local(files.path())
+        .set("batch", "flush_interval", "200ms")
+        .set("storage", "nak_initial", "10m")
+        .set("storage", "nak_max", "10m");
+    let mut sink = Sink::start(PROGRAM, &settings);
+    sink.wait_metric(SOON, NACKED, &[], BAD as f64);
+    sink.wait_written(SOON, GOOD);
+    assert_eq!(sink.stop(SOON), Some(1), "{}", sink.log());
+    assert!(sink.log().contains(&format!("unstored_messages={BAD}")), "{}", sink.log());
+}

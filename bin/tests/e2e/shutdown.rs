@@ -128,9 +128,7 @@ fn what_is_on_its_way_when_the_request_is_taken_back_is_given_back() {
     let consumer = || nats.consumer(Settings::STREAM, Settings::CONSUMER);
     wait_until(DEADLINE, "all to be delivered", || consumer().is_some_and(|state| state.ack_pending == HELD + LATE));
     sink.signal(Signal::Terminate);
-    wait_until(DEADLINE, "the request to be taken back, and what was held to be acked", || {
-        consumer().is_some_and(|state| state.waiting == 0 && state.ack_floor == HELD)
-    });
+    wait_until(DEADLINE, "the request to be taken back", || consumer().is_some_and(|state| state.waiting == 0));
     network.set(Direction::ToClient, Flow::Pass);
     assert_eq!(sink.wait_exit(DEADLINE).code(), Some(0));
 

@@ -66,7 +66,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         if held.pending_rows > 0 {
             self.held.insert(message, held);
         } else {
-            self.written.insert(message, held.poison);
+            self.remember_written(message, held.poison);
             self.settle_stored(id, held.poison, !held.rivals.is_empty());
         }
     }

@@ -19,14 +19,14 @@ mod written;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use held::Held;
 use open::OpenBatches;
 use writes::Writes;
 use written::Written;
 
-use crate::{Command, Config, ConfigError, Event, Timestamp};
+use crate::{Command, Config, ConfigError, Event, MessageId, Timestamp};
 
 /// The state machine. See the [crate's documentation](crate) for how it is driven.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -40,7 +40,8 @@ pub struct Machine<P, R> {
     /// When held deliveries are next looked through for those that need a progress ack.
     next_progress: Timestamp,
     shutdown: Option<Timestamp>,
-    given_up: u64,
+    /// Messages that were given back because their write failed, and that this process has not stored since.
+    unstored: BTreeSet<MessageId>,
     abandoned: u64,
 }
 
@@ -66,8 +67,6 @@ pub struct Stats {
     pub writes_in_flight: usize,
     /// Closed batches that wait for a slot or for their next attempt.
     pub writes_waiting: usize,
-    /// Batches given up since the start because their write failed for good.
-    pub batches_given_up: u64,
     /// Messages given back because the shutdown's deadline came.
     pub abandoned_messages: u64,
 }
@@ -88,7 +87,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             commands: VecDeque::new(),
             next_progress: Timestamp::ZERO,
             shutdown: None,
-            given_up: 0,
+            unstored: BTreeSet::new(),
             abandoned: 0,
             config,
         })
@@ -140,6 +139,13 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         self.shutdown.is_some() && self.held.is_empty() && self.writes.is_empty() && self.open.is_empty()
     }
 
+    /// How many messages were given back because their write failed and, as far as this process knows, are not stored: those above this
+    /// stream sequence. What was given back longest ago is forgotten, over the limit of what is remembered.
+    pub fn unstored_above(&self, stream_sequence: u64) -> usize {
+        let first = MessageId { stream_sequence: stream_sequence.saturating_add(1), published_at: i64::MIN };
+        self.unstored.range(first..).count()
+    }
+
     /// What is held now, and what was given back.
     pub fn stats(&self) -> Stats {
         Stats {
@@ -148,7 +154,6 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             open_partitions: self.open.len(),
             writes_in_flight: self.writes.in_flight(),
             writes_waiting: self.writes.waiting(),
-            batches_given_up: self.given_up,
             abandoned_messages: self.abandoned,
         }
     }

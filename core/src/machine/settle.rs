@@ -22,7 +22,6 @@ impl<P: Clone + Ord, R> Machine<P, R> {
                 }
             }
             Some(Ended::GivenUp(members)) => {
-                self.given_up += 1;
                 self.commands.push_back(Command::Discard { batch });
                 for (message, _) in members {
                     self.row_given_up(batch, message);
@@ -56,13 +55,26 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             let delay = self.config.nak.delay(held.delivery_count.saturating_sub(1), dice);
             let delay = if self.shutdown.is_some() { Duration::ZERO } else { delay };
             self.give_back(held.delivery, delay);
+            self.remember_unstored(message);
             return;
         }
-        self.written.insert(message, held.poison);
+        self.remember_written(message, held.poison);
         if !held.rivals.is_empty() {
             self.held.concede(message);
         }
         self.settle_stored(held.delivery, held.poison, !held.rivals.is_empty());
+    }
+
+    pub(super) fn remember_written(&mut self, message: MessageId, poison: bool) {
+        self.written.insert(message, poison);
+        self.unstored.remove(&message);
+    }
+
+    fn remember_unstored(&mut self, message: MessageId) {
+        self.unstored.insert(message);
+        if self.unstored.len() > self.config.max_remembered {
+            self.unstored.pop_first();
+        }
     }
 
     /// Settles a delivery of a message that is stored, unless it is contested: another message of its sequence is known and not stored.

@@ -34,7 +34,7 @@ use crate::store::Store;
 use fetcher::{Fetcher, FromFetcher};
 use grants::Grants;
 use handles::Handles;
-use settler::Settlements;
+use settler::{Settlements, Settler};
 use stop::Stop;
 use writer::Writer;
 
@@ -73,13 +73,13 @@ pub struct Parts<S, T, E> {
 pub struct Report {
     /// Messages given back because the shutdown's deadline came before they were written.
     pub abandoned_messages: u64,
-    /// Batches whose messages were given back during the shutdown because their write failed for good.
-    pub batches_given_up: u64,
-    /// Acks, naks and terms that could not be handed to the server in time. Their messages will be delivered again.
+    /// Messages that were given back because their write failed, at any time, and that nobody is known to have stored since.
+    pub unstored_messages: usize,
+    /// Acks, naks and terms that the server did not confirm in time. Their messages may be delivered again, though their rows may be
+    /// stored.
     pub unsent_settlements: usize,
-    /// The server did not confirm that it had got all that was sent, or fetched messages could not be taken in in time: some
-    /// messages will be delivered again, though their rows may be stored.
-    pub unconfirmed: bool,
+    /// Fetched messages could not be taken in in time: they will be delivered again.
+    pub cut_short: bool,
     /// A fetcher ended by itself, which is a bug: the pipeline shut down because of it.
     pub fetcher_died: bool,
 }
@@ -126,7 +126,8 @@ where
     drop(sender);
 
     let (settlements, queue) = Settlements::new();
-    let settler = tokio::spawn(settler::settle_all(parts.source.clone(), queue, parts.metrics.clone()));
+    let (source, health, metrics) = (parts.source.clone(), parts.health.clone(), parts.metrics.clone());
+    let settler = tokio::spawn(Settler { source, queue, health, metrics }.run());
     let grants = Grants::new(options.fetch_batch_size, options.worker_count, parts.source.max_message_bytes());
     let writer = Writer::new(
         parts.store.clone(),
@@ -173,8 +174,6 @@ struct Driver<S: Source, T, E: Encode> {
 /// A shutdown under way.
 #[derive(Clone, Copy)]
 struct Stopping {
-    /// Batches that had been given up before it began.
-    given_up_before: u64,
     /// When nothing is waited for any more, a fetcher that can't reach the server included.
     deadline: Timestamp,
 }
@@ -263,10 +262,10 @@ where
     }
 
     fn begin_shutdown(&mut self) {
-        let Stats { messages, batches_given_up, .. } = self.machine.stats();
+        let Stats { messages, .. } = self.machine.stats();
         tracing::info!(held_messages = messages, timeout = ?self.shutdown_timeout, "shutting down: fetching has stopped, flushing");
         let deadline = self.clock.now().saturating_add(self.shutdown_timeout);
-        self.stopping = Some(Stopping { given_up_before: batches_given_up, deadline });
+        self.stopping = Some(Stopping { deadline });
         self.stop.tell();
         self.handle(Event::Shutdown { deadline });
     }
@@ -313,34 +312,38 @@ where
         self.metrics.open_partitions.set(stats.open_partitions as f64);
         self.metrics.writes_in_flight.set(stats.writes_in_flight as f64);
         self.metrics.writes_waiting.set(stats.writes_waiting as f64);
+        self.metrics.unconfirmed.set(self.settlements.waiting().settled() as f64);
     }
 
-    /// Waits until what was settled has reached the server.
+    /// Waits until the server has confirmed what was settled.
     async fn finish(self, parts: Parts<S, T, E>, settler: JoinHandle<()>, fetchers_ended: bool) -> Report {
-        let stats = self.machine.stats();
         let waiting = self.settlements.waiting().clone();
-        // The settler ends once this sender is gone and the queue is empty.
+        // The settler ends once this sender is gone and everything is confirmed.
         drop(self.settlements);
-        let sent = tokio::time::timeout(SETTLE_TIMEOUT, async {
-            let _ = settler.await;
-            parts.source.flush().await
-        });
-        let sent = sent.await;
-        let confirmed = matches!(sent, Ok(Ok(())));
-        match sent {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(error = error.chain(), "the last settlements may not have reached the server")
-            }
-            Err(_elapsed) => tracing::warn!(timeout = ?SETTLE_TIMEOUT, "the last settlements did not leave in time"),
+        let start = Instant::now();
+        let confirmed = tokio::time::timeout(SETTLE_TIMEOUT, settler).await;
+        if confirmed.is_err() {
+            tracing::warn!(timeout = ?SETTLE_TIMEOUT, "the last settlements were not confirmed in time");
         }
         Report {
-            abandoned_messages: stats.abandoned_messages,
-            batches_given_up: self.stopping.map_or(0, |stopping| stats.batches_given_up - stopping.given_up_before),
+            abandoned_messages: self.machine.stats().abandoned_messages,
+            unstored_messages: unstored(&self.machine, &parts.source, SETTLE_TIMEOUT.saturating_sub(start.elapsed()))
+                .await,
             unsent_settlements: waiting.settled(),
-            unconfirmed: !(confirmed && fetchers_ended),
+            cut_short: !fetchers_ended,
             fetcher_died: self.fetcher_died,
         }
+    }
+}
+
+/// Messages that were given back because their write failed, less those that the server knows to be settled: another replica has stored them.
+async fn unstored<P: Clone + Ord, R, S: Source>(machine: &Machine<P, R>, source: &S, patience: Duration) -> usize {
+    if machine.unstored_above(0) == 0 {
+        return 0;
+    }
+    match tokio::time::timeout(patience, source.ack_floor()).await {
+        Ok(Ok(floor)) => machine.unstored_above(floor),
+        Ok(Err(_)) | Err(_) => machine.unstored_above(0),
     }
 }
 

@@ -28,24 +28,23 @@ pub trait Source: Clone + Send + Sync + 'static {
     /// Says in words for an operator why nothing can be fetched now.
     fn pull(&self, limit: Capacity) -> impl Future<Output = Result<Self::Pull, SourceError>> + Send;
 
-    /// Tells the server what became of a delivery. Returns once the message is handed to the connection: nothing waits
-    /// for the server's confirmation, and a settlement that got lost comes back as a redelivery.
+    /// Tells the server what became of deliveries, in this order, and waits until it has confirmed that it took all of it.
+    ///
+    /// A settlement is for the delivery that it is of, and for no other. Where its consumer or its stream is no more, or the message was lost
+    /// by the server, it could reach what came in its place: it is taken out of the round, and not sent.
     ///
     /// # Errors
     ///
-    /// The connection is closed for good.
-    fn settle(
-        &self,
-        handle: &Self::Handle,
-        settlement: Settlement,
-    ) -> impl Future<Output = Result<(), SourceError>> + Send;
+    /// The server is not known to have got what is left in the round. Acks and terms can be sent again.
+    fn settle(&self, round: &mut Vec<(Self::Handle, Settlement)>)
+    -> impl Future<Output = Result<(), Unsettled>> + Send;
 
-    /// Waits until the server has got every settlement so far. It is the last that is asked of a source.
+    /// The stream sequence up to which everything is settled, by whichever process.
     ///
     /// # Errors
     ///
-    /// The connection was lost on the way.
-    fn flush(&self) -> impl Future<Output = Result<(), SourceError>> + Send;
+    /// The server could not be asked.
+    fn ack_floor(&self) -> impl Future<Output = Result<u64, SourceError>> + Send;
 
     /// The largest message that the server takes, in bytes. A pull for fewer bytes could wait for ever.
     fn max_message_bytes(&self) -> u64;
@@ -102,6 +101,15 @@ pub enum Settlement {
     Term,
     /// It is being worked on: its ack wait starts anew.
     Progress,
+}
+
+/// Settlements that the server is not known to have got.
+#[derive(Debug)]
+pub struct Unsettled {
+    /// Some of them may have arrived: a nak that is sent again could take the message from who has it by then.
+    pub sent: bool,
+    /// Why, in words for an operator.
+    pub error: SourceError,
 }
 
 /// Why a source can't do its work now. Always worth another try.

@@ -79,6 +79,11 @@ impl Server {
         }
     }
 
+    /// Whether the stream has this very message.
+    pub fn has(&self, message: MessageId) -> bool {
+        self.stream.get(message.stream_sequence).is_some_and(|found| found.id == message)
+    }
+
     /// What the last calls led to. Call until None.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
@@ -142,6 +147,15 @@ impl Server {
             self.waiting.end_all(End::ConsumerDeleted, |inbox, end| effects.push_back(Effect::Ended(inbox, end)));
         }
         self.synced.consumer = None;
+    }
+
+    /// Deletes the stream, and its consumer with it, and creates it anew: its sequences begin with 1 again.
+    pub fn recreate_stream(&mut self) {
+        self.delete_consumer();
+        let dropped = self.stream.messages().map(|message| Effect::Note(Note::Dropped(message.id)));
+        self.effects.extend(dropped);
+        self.stream = self.stream.anew();
+        self.sync();
     }
 
     /// How far the consumer is; None where there is none.

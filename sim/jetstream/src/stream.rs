@@ -30,6 +30,11 @@ impl Stream {
         Stream { config, messages: BTreeMap::new(), last: 0 }
     }
 
+    /// One of the same settings, without messages.
+    pub fn anew(&self) -> Self {
+        Stream::new(self.config.clone())
+    }
+
     /// Stores a message; gives its identity and what was dropped for it. Its time is the wall clock's, whatever that shows: a
     /// later message has a greater sequence, and not always a later time.
     pub fn publish(&mut self, time: i64, subject: Arc<str>, body: Arc<[u8]>) -> (MessageId, Option<MessageId>) {

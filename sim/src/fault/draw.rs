@@ -27,7 +27,15 @@ pub fn draw(settings: &Settings) -> Plan {
         let breaks = rng.u32(..100) < u32::from(settings.store.breaks);
         plan.extend(breaks.then_some(Planned::Break { nth }));
     }
+    plan.extend(recreated_stream(settings));
     plan
+}
+
+/// From a generator of its own, so that all else is what the seed drew before.
+fn recreated_stream(settings: &Settings) -> Option<Planned> {
+    let mut rng = Rng::with_seed(settings.seed ^ 0x57_4ea4);
+    let time = Duration::from_micros(rng.u64(..settings.faults_for.as_micros() as u64));
+    (rng.u32(..8) == 0).then_some(Planned::At { time, fault: Fault::RecreateStream })
 }
 
 fn timed(rng: &mut Rng, settings: &Settings) -> Plan {

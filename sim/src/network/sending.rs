@@ -18,13 +18,32 @@ impl State {
         self.cross(process, Link::reach_client, Arrival::Reply(process, client, reply));
     }
 
+    /// A reply that nothing befalls but what befalls its whole connection. TCP carries what comes before an answer or loses it with the answer.
+    pub(super) fn reply_surely(&mut self, process: ProcessId, client: u64, reply: Box<dyn FnOnce() + Send>) {
+        self.carry(process, Link::reach_client, Arrival::Reply(process, client, reply));
+    }
+
     pub(super) fn send(&mut self, process: ProcessId, ask: Ask) {
         let Some(link) = self.links.get_mut(&process) else { return };
         let Some(client) = link.client else {
             link.outbox.push(ask);
             return;
         };
-        self.cross(process, Link::reach_server, Arrival::AtServer { process, client, ask });
+        let sure = matches!(ask, Ask::Look(..) | Ask::Ping(_));
+        let arrival = Arrival::AtServer { process, client, ask };
+        if sure {
+            self.carry(process, Link::reach_server, arrival);
+        } else {
+            self.cross(process, Link::reach_server, arrival);
+        }
+    }
+
+    fn carry(&mut self, process: ProcessId, reach: fn(&mut Link, Timestamp) -> Timestamp, arrival: Arrival) {
+        let time = self.travel_time();
+        if let Some(link) = self.links.get_mut(&process) {
+            let until = reach(link, now().saturating_add(time));
+            self.arrive(until, arrival);
+        }
     }
 
     /// Something goes over a link, in one direction.
@@ -62,7 +81,7 @@ impl Arrival {
                     Ask::Pull(number, request) => Ask::Pull(*number, *request),
                     Ask::Unsubscribe(number) => Ask::Unsubscribe(*number),
                     Ask::Settle(reply, verdict) => Ask::Settle(*reply, *verdict),
-                    Ask::Attach(..) | Ask::Ping(_) => return None,
+                    Ask::Attach(..) | Ask::Look(..) | Ask::Ping(_) => return None,
                 };
                 Some(Arrival::AtServer { process: *process, client: *client, ask })
             }

@@ -69,6 +69,11 @@ impl Process {
         }
     }
 
+    /// The time that a message has been held for counts from here at the earliest.
+    fn hold_anew(&mut self, at: Timestamp) {
+        self.held.values_mut().for_each(|(since, _)| *since = at.max(*since));
+    }
+
     fn limit(&self, what: &str, value: u64) -> Result<bool, String> {
         let most = match what {
             "messages" => self.bounds.messages as u64,
@@ -126,8 +131,20 @@ impl Oracle for HeldBounds {
                 process.hindered = at;
                 Ok(false)
             }
-            Happening::Crossed { crossing: Crossing::Doubled, .. } => {
-                process.over.get_or_insert(0);
+            // What was given back without a connection is told of only afterwards, and may have come again before.
+            Happening::LinkUp { .. } => {
+                process.hold_anew(at);
+                Ok(false)
+            }
+            Happening::LinkStalled { until, .. } => {
+                process.hold_anew(*until);
+                Ok(false)
+            }
+            Happening::Crossed { until, crossing, .. } => {
+                process.hold_anew(*until);
+                if *crossing == Crossing::Doubled {
+                    process.over.get_or_insert(0);
+                }
                 Ok(false)
             }
             _ => Ok(false),
@@ -142,6 +159,8 @@ fn of(happening: &Happening) -> Option<ProcessId> {
         | Happening::Held { process, .. }
         | Happening::PutBegun { process, .. }
         | Happening::PutEnded { process, .. }
+        | Happening::LinkUp { process }
+        | Happening::LinkStalled { process, .. }
         | Happening::Crossed { process, .. }
         | Happening::Resumed { process } => Some(*process),
         _ => None,

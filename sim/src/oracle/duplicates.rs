@@ -76,7 +76,9 @@ impl Oracle for Duplicates {
             Happening::Published { message, .. } => {
                 self.published.insert(*message);
             }
-            Happening::ServerDown | Happening::ConsumerDeleted => self.explained.extend(&self.published),
+            Happening::ServerDown | Happening::ConsumerDeleted | Happening::StreamRecreated => {
+                self.explained.extend(&self.published)
+            }
             Happening::Durable { key, rows, put } => {
                 let process = self.puts.get(put).copied().unwrap_or(ProcessId(u32::MAX));
                 for row in rows.iter() {

@@ -20,6 +20,10 @@ pub(super) struct Facts {
     sequences: BTreeSet<u64>,
     /// Sequences that the server has given to more than one message: it lost the first.
     reused: BTreeSet<u64>,
+    /// The place at which the server lost a message, by itself or with the stream.
+    void: BTreeMap<MessageId, u64>,
+    /// The place at which a process last heard what the server has.
+    looked: BTreeMap<ProcessId, u64>,
     place: u64,
     dead_letter: bool,
 }
@@ -33,6 +37,17 @@ impl Facts {
                 if !self.sequences.insert(message.stream_sequence) {
                     self.reused.insert(message.stream_sequence);
                 }
+            }
+            Happening::LostByServer { message } => {
+                self.void.entry(*message).or_insert(self.place);
+            }
+            Happening::StreamRecreated => {
+                for message in self.published.keys() {
+                    self.void.entry(*message).or_insert(self.place);
+                }
+            }
+            Happening::Looked { process } => {
+                self.looked.insert(*process, self.place);
             }
             Happening::Started { bounds, .. } => {
                 self.dead_letter = bounds.dead_letter;
@@ -76,9 +91,12 @@ impl Facts {
     }
 
     /// Whether a process could not know that its settlement would settle this message: it has the sequence of one that the server lost.
-    /// JetStream's settlements name no more than the sequence.
+    /// JetStream's settlements name no more than the sequence. A process that has heard since what the server has could know.
     pub fn excuses(&self, process: ProcessId, settled: MessageId, reply: &Reply) -> bool {
+        let heard = self.looked.get(&process).copied().unwrap_or_default();
+        let heard = self.void.get(&reply.message).is_some_and(|void| *void < heard);
         settled != reply.message
+            && !heard
             && self.reused.contains(&settled.stream_sequence)
             && !self.knew(process, settled, reply)
     }

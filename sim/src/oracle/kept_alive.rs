@@ -2,6 +2,7 @@
 //! connection carries.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use warehouse_sink_core::{MessageId, Timestamp};
 use warehouse_sink_jetstream_model::Verdict;
@@ -14,10 +15,16 @@ pub(super) struct KeptAlive {
     processes: BTreeMap<ProcessId, Process>,
     /// Who has the newest delivery of a message, and since when.
     holders: BTreeMap<MessageId, (ProcessId, Timestamp)>,
+    /// Until when deliveries may be taken for those of a consumer that is no more.
+    mistaken_until: Timestamp,
     /// The messages that a process was handed of each sequence. Of two, one may be left to come again: to settle it could settle the
     /// other.
     handed: BTreeMap<(ProcessId, u64), BTreeSet<MessageId>>,
 }
+
+/// How long after a consumer's end a request may still be on its way that was meant for it. The one that was created meanwhile may take
+/// it, and its deliveries are not known to be of that one: they are let go of, and come again.
+const MISTAKEN: Duration = Duration::from_secs(10);
 
 struct Process {
     bounds: Bounds,
@@ -69,7 +76,11 @@ impl Oracle for KeptAlive {
                 self.processes.remove(process);
             }
             Happening::Handed { process, reply, .. } => {
-                self.holders.insert(reply.message, (*process, at));
+                if at < self.mistaken_until {
+                    self.holders.remove(&reply.message);
+                } else {
+                    self.holders.insert(reply.message, (*process, at));
+                }
                 self.handed.entry((*process, reply.message.stream_sequence)).or_default().insert(reply.message);
             }
             Happening::Settling { verdict: Verdict::Progress, .. } => return Ok(true),
@@ -82,7 +93,10 @@ impl Oracle for KeptAlive {
             {
                 self.holders.remove(&reply.message);
             }
-            Happening::ConsumerDeleted => self.holders.clear(),
+            Happening::ConsumerDeleted | Happening::StreamRecreated => {
+                self.holders.clear();
+                self.mistaken_until = at.saturating_add(MISTAKEN);
+            }
             Happening::AckWaitOver { message } => return self.over(at, *message),
             _ => {}
         }

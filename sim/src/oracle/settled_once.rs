@@ -42,14 +42,14 @@ impl Deliveries {
         }
     }
 
-    /// A message that was handed in and not settled since. One of two that had the same sequence may be: an ack of it could have
+    /// Messages that were handed in and not settled since. One of two that had the same sequence may be: an ack of it could have
     /// reached the other.
-    fn left(&self) -> Option<&Reply> {
+    fn left(&self) -> impl Iterator<Item = &Reply> {
         let rival = |other: &MessageId, message: &MessageId| {
             other.stream_sequence == message.stream_sequence && other.published_at != message.published_at
         };
-        let has_rival = |message: &MessageId| self.open.keys().any(|reply| rival(&reply.message, message));
-        self.held.iter().find(|(message, _)| !has_rival(message)).map(|(_, reply)| reply)
+        let has_rival = move |message: &MessageId| self.open.keys().any(|reply| rival(&reply.message, message));
+        self.held.iter().filter(move |(message, _)| !has_rival(message)).map(|(_, reply)| reply)
     }
 }
 
@@ -77,10 +77,13 @@ impl Oracle for SettledOnce {
             }
             Happening::Settling { verdict: Verdict::Progress, .. } => Ok(false),
             Happening::Settling { process, reply, .. } => self.processes.entry(*process).or_default().settle(reply),
-            Happening::Ended { process, .. } => match self.processes.entry(*process).or_default().left() {
-                Some(reply) => Err(format!("{process:?} ended, and never settled {reply:?}")),
-                None => Ok(true),
-            },
+            // What it says that it did not get rid of is not forgotten.
+            Happening::Ended { process, unsent, .. } => {
+                match self.processes.entry(*process).or_default().left().nth(*unsent) {
+                    Some(reply) => Err(format!("{process:?} ended, and never settled {reply:?}")),
+                    None => Ok(true),
+                }
+            }
             _ => Ok(false),
         }
     }

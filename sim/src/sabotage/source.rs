@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use warehouse_sink_core::{Capacity, MessageId};
-use warehouse_sink_io::source::{Pull, Settlement, Source, SourceError};
+use warehouse_sink_io::source::{Pull, Settlement, Source, SourceError, Unsettled};
 
 use super::Sabotage;
 use crate::source::{Handle, SimMessage, SimPull, SimSource};
@@ -43,6 +43,32 @@ impl SabotagedSource {
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
         *first.entry(handle.reply.message).or_insert(*handle)
     }
+
+    /// What becomes of a settlement.
+    fn do_wrong(&self, handle: Handle, settlement: Settlement, round: &mut Vec<(Handle, Settlement)>) {
+        let count = self.settled.fetch_add(1, Ordering::Relaxed);
+        let settlement = match (self.sabotage, settlement) {
+            (Sabotage::AckForNak, Settlement::Nak(_)) => Settlement::Ack,
+            (Sabotage::AckAtShutdown, Settlement::Nak(Duration::ZERO)) => Settlement::Ack,
+            (Sabotage::TermForAck, Settlement::Ack) => Settlement::Term,
+            (Sabotage::EndlessNak, Settlement::Nak(_)) => Settlement::Nak(Duration::from_secs(86_400)),
+            (Sabotage::NoProgress, Settlement::Progress) => return,
+            (Sabotage::AckWhenFetched, Settlement::Ack) => return,
+            (Sabotage::ForgetAcks, Settlement::Ack) if count.is_multiple_of(3) => return,
+            (Sabotage::AckTwice, Settlement::Ack) => {
+                round.push((handle, settlement));
+                settlement
+            }
+            (Sabotage::DropAtShutdown, Settlement::Nak(Duration::ZERO)) => return,
+            _ => settlement,
+        };
+        let handle = match (self.sabotage, settlement) {
+            (Sabotage::ForgetNewerHandle, _) => self.first(&handle),
+            (Sabotage::SwapHandles, Settlement::Ack) => self.swap(&handle),
+            _ => handle,
+        };
+        round.push((handle, settlement));
+    }
 }
 
 impl Source for SabotagedSource {
@@ -54,30 +80,22 @@ impl Source for SabotagedSource {
         Ok(SabotagedPull { inner: self.inner.pull(limit).await?, source: self.clone() })
     }
 
-    async fn settle(&self, handle: &Handle, settlement: Settlement) -> Result<(), SourceError> {
-        let count = self.settled.fetch_add(1, Ordering::Relaxed);
-        let settlement = match (self.sabotage, settlement) {
-            (Sabotage::AckForNak, Settlement::Nak(_)) => Settlement::Ack,
-            (Sabotage::AckAtShutdown, Settlement::Nak(Duration::ZERO)) => Settlement::Ack,
-            (Sabotage::TermForAck, Settlement::Ack) => Settlement::Term,
-            (Sabotage::EndlessNak, Settlement::Nak(_)) => Settlement::Nak(Duration::from_secs(86_400)),
-            (Sabotage::NoProgress, Settlement::Progress) => return Ok(()),
-            (Sabotage::AckWhenFetched, Settlement::Ack) => return Ok(()),
-            (Sabotage::ForgetAcks, Settlement::Ack) if count.is_multiple_of(3) => return Ok(()),
-            (Sabotage::AckTwice, Settlement::Ack) => {
-                self.inner.settle(handle, settlement).await?;
-                settlement
-            }
-            (Sabotage::DropAtShutdown, Settlement::Nak(Duration::ZERO)) => return Ok(()),
-            (Sabotage::ForgetNewerHandle, _) => return self.inner.settle(&self.first(handle), settlement).await,
-            (Sabotage::SwapHandles, Settlement::Ack) => return self.inner.settle(&self.swap(handle), settlement).await,
-            _ => settlement,
-        };
-        self.inner.settle(handle, settlement).await
+    async fn settle(&self, round: &mut Vec<(Handle, Settlement)>) -> Result<(), Unsettled> {
+        if self.sabotage == Sabotage::None {
+            return self.inner.settle(round).await;
+        }
+        let mut wrong = Vec::new();
+        for (handle, settlement) in round.iter() {
+            self.do_wrong(*handle, *settlement, &mut wrong);
+        }
+        if self.sabotage == Sabotage::SettleBlindly {
+            return self.inner.settle_blindly(&wrong).await;
+        }
+        self.inner.settle(&mut wrong).await
     }
 
-    fn flush(&self) -> impl Future<Output = Result<(), SourceError>> + Send {
-        self.inner.flush()
+    async fn ack_floor(&self) -> Result<u64, SourceError> {
+        self.inner.ack_floor().await
     }
 
     fn max_message_bytes(&self) -> u64 {
@@ -105,8 +123,7 @@ impl Pull for SabotagedPull {
             }
             Sabotage::AckWhenFetched => {
                 for message in &messages {
-                    // Sending cannot fail in the simulator.
-                    let _ = self.source.inner.settle(&message.handle(), Settlement::Ack).await;
+                    self.source.inner.ack_at_once(message.handle());
                 }
             }
             _ => {}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use warehouse_sink_testkit::{NatsServer, Settings, Sink, Store, publish};
 
-pub use crate::PROGRAM;
+pub(crate) use crate::PROGRAM;
 pub const SOON: Duration = Duration::from_secs(120);
 /// All that is said when every way to log in has failed.
 pub const UNTOLD: &str = "failed to load signing credential";

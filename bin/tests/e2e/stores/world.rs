@@ -5,7 +5,7 @@ use std::time::Duration;
 use warehouse_sink_testkit::verify::Outcome;
 use warehouse_sink_testkit::{Ended, NatsServer, Settings, Sink, Store, check, command, publish, verify};
 
-pub use crate::PROGRAM;
+pub(crate) use crate::PROGRAM;
 pub const SOON: Duration = Duration::from_secs(120);
 /// Messages that a scenario begins with, four of them poison.
 pub const MESSAGES: u64 = 400;

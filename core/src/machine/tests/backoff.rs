@@ -43,8 +43,32 @@ fn a_batch_is_given_up_after_the_last_attempt() {
         assert_eq!(rig.pass(Duration::from_secs(2)), ["rewrite 0"]);
     }
     assert_eq!(rig.finish(0, TEMPORARY), ["discard 0", "nak 1 later"]);
-    assert_eq!(rig.machine.stats().batches_given_up, 1);
     assert!(rig.pass(Duration::from_secs(3600)).is_empty(), "what was given up is not written again");
+}
+
+/// It is not held any more, and a process that stops now has not stored everything.
+#[test]
+fn what_was_given_back_is_remembered_until_it_is_stored() {
+    let mut rig = rig();
+    rig.fetch([one(1, 1, "a"), one(2, 2, "a")]);
+    rig.pass(FLUSH);
+    rig.finish(0, PERMANENT);
+    let unstored = |rig: &Rig| [0, 1, 2].map(|above| rig.machine.unstored_above(above));
+    assert_eq!(unstored(&rig), [2, 1, 0]);
+    rig.fetch([one(3, 1, "a")]);
+    assert_eq!(unstored(&rig), [2, 1, 0], "it is held, not stored");
+    rig.pass(FLUSH);
+    rig.written(1);
+    assert_eq!(unstored(&rig), [1, 1, 0]);
+}
+
+#[test]
+fn no_more_is_remembered_than_the_limit() {
+    let mut rig = Rig::new(Config { max_remembered: 3, ..config() });
+    rig.fetch(range(1, 5, "a"));
+    rig.pass(FLUSH);
+    rig.finish(0, PERMANENT);
+    assert_eq!(rig.machine.unstored_above(0), 3);
 }
 
 #[test]

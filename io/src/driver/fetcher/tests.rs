@@ -8,7 +8,7 @@ use warehouse_sink_core::{MessageId, Row, Rows};
 
 use super::super::stop::Stop;
 use super::*;
-use crate::source::Settlement;
+use crate::source::{Settlement, Unsettled};
 
 /// What a message has on the wire, and what its rows take.
 const MESSAGE_BYTES: usize = 10;
@@ -51,11 +51,11 @@ impl Source for Everything {
         let messages = limit.messages.min(limit.bytes as usize / MESSAGE_BYTES);
         Ok(Pulled(VecDeque::from([messages / 2, messages - messages / 2])))
     }
-    async fn settle(&self, _: &(), _: Settlement) -> Result<(), SourceError> {
+    async fn settle(&self, _: &mut Vec<((), Settlement)>) -> Result<(), Unsettled> {
         Ok(())
     }
-    async fn flush(&self) -> Result<(), SourceError> {
-        Ok(())
+    async fn ack_floor(&self) -> Result<u64, SourceError> {
+        Ok(0)
     }
     fn max_message_bytes(&self) -> u64 {
         MESSAGE_BYTES as u64

@@ -11,6 +11,7 @@ use warehouse_sink_core::Backoff;
 
 use super::NatsConfig;
 use super::refusal::explain;
+use super::settle::{Refusals, note_refusal};
 use crate::health::{Health, Part};
 use crate::source::SourceError;
 
@@ -38,7 +39,7 @@ const PING: Duration = Duration::from_secs(10);
 pub(super) async fn connect(
     config: &Arc<NatsConfig>,
     health: &Health,
-) -> Result<(Client, watch::Receiver<()>), SourceError> {
+) -> Result<(Client, watch::Receiver<()>, watch::Receiver<Refusals>), SourceError> {
     crate::tls::use_ring();
     let mut urls = config.urls.clone();
     // So that replicas spread over the servers.
@@ -46,11 +47,12 @@ pub(super) async fn connect(
     let mut refusals = Vec::new();
     for url in &urls {
         let (connected, listener) = watch::channel(());
-        match options(config, health, connected).connect(url.as_str()).await {
+        let (refused, acks_refused) = watch::channel(Refusals::default());
+        match options(config, health, connected, refused).connect(url.as_str()).await {
             Ok(client) => {
                 make_known(&client, &config.urls).await?;
                 health.set(Part::Connection, Ok(()));
-                return Ok((client, listener));
+                return Ok((client, listener, acks_refused));
             }
             Err(error) => refusals.push(explain(&shown(url), &error.to_string(), config)),
         }
@@ -90,7 +92,13 @@ fn shown_address(address: &ServerAddr) -> String {
     format!("{}://{}:{}", address.scheme(), address.host(), address.port())
 }
 
-fn options(config: &Arc<NatsConfig>, health: &Health, connected: watch::Sender<()>) -> ConnectOptions {
+fn options(
+    config: &Arc<NatsConfig>,
+    health: &Health,
+    connected: watch::Sender<()>,
+    refused: watch::Sender<Refusals>,
+) -> ConnectOptions {
+    let refused = Arc::new(refused);
     let login = config.login.clone();
     let reporter = health.clone();
     let (config_of_pool, health_of_pool) = (config.clone(), health.clone());
@@ -110,8 +118,13 @@ fn options(config: &Arc<NatsConfig>, health: &Health, connected: watch::Sender<(
         async { None }
     })
     .event_callback(move |event| {
-        let (health, connected) = (reporter.clone(), connected.clone());
-        async move { note(event, &health, &connected) }
+        let (health, connected, refused) = (reporter.clone(), connected.clone(), refused.clone());
+        async move {
+            // There may be thousands, and the settler tells of them.
+            if !note_refusal(&event, &refused) {
+                note(event, &health, &connected);
+            }
+        }
     })
     .require_tls(config.tls.required);
     if let Some(file) = &config.tls.ca_file {

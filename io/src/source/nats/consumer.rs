@@ -4,9 +4,10 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, Info, pull};
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, Info, pull};
 use async_nats::jetstream::context::{ConsumerInfoErrorKind, GetStreamError, RequestError, RequestErrorKind};
-use async_nats::jetstream::stream::{ConsumerCreateStrictErrorKind, Stream};
+use async_nats::jetstream::stream::{ConsumerCreateStrictErrorKind, RetentionPolicy, Stream};
 
 use super::review::{effective_ack_wait, review};
 use super::{Attached, Inner, NatsConfig};
@@ -45,12 +46,13 @@ pub(super) struct Attachment {
     pub limits: Limits,
 }
 
-/// The most that a pull request may ask for, by the consumer's own settings.
+/// The most that a pull request may ask for, by the consumer's own settings, and which consumer that is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub batch: usize,
     pub bytes: u64,
     pub expires: Duration,
+    pub incarnation: i64,
 }
 
 /// How far a consumer was known to have settled everything.
@@ -131,7 +133,7 @@ impl Inner {
                 created,
                 warnings: review.warnings,
             },
-            limits: limits(&info.config),
+            limits: limits(info),
         })
     }
 
@@ -153,7 +155,7 @@ impl Inner {
 
     async fn create(&self, stream: &Stream) -> Result<(Info, bool), SourceError> {
         let deliver_policy = self.start(stream);
-        if deliver_policy != DeliverPolicy::All {
+        if self.was_attached() {
             tracing::warn!(?deliver_policy, "the consumer is gone; creating it again where it had settled everything");
         }
         match stream.create_consumer_strict(wanted(&self.config, self.ack_wait(), deliver_policy)).await {
@@ -165,7 +167,15 @@ impl Inner {
                     .map(|info| (info, false))
                     .ok_or_else(|| SourceError::new("the consumer was created and deleted again by others"))
             }
-            Err(error) => Err(self.failed("create", error)),
+            Err(error) => {
+                let meaning = creation_refused(&error.kind()).map(|meaning| format!(": {meaning}"));
+                let NatsConfig { stream, consumer, .. } = &*self.config;
+                let context = format!(
+                    "could not create the consumer {consumer} of stream {stream}{}",
+                    meaning.unwrap_or_default()
+                );
+                Err(SourceError::caused_by(context, error))
+            }
         }
     }
 
@@ -176,10 +186,19 @@ impl Inner {
         served.map_or(self.config.ack_wait, |served| served.max(self.config.ack_wait))
     }
 
+    /// Whether there was a consumer, as far as this process knows.
+    fn was_attached(&self) -> bool {
+        self.floor.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Where a consumer that is created starts: at the stream's beginning, unless this process has seen how far everything
     /// was settled before the consumer was deleted. The floor of a stream that was made anew, or that lost its tail, is void.
     fn start(&self, stream: &Stream) -> DeliverPolicy {
         let info = stream.cached_info();
+        if info.config.retention == RetentionPolicy::WorkQueue {
+            // Nothing else is allowed there, and what was acked is gone.
+            return DeliverPolicy::All;
+        }
         let floor = self.floor.lock().unwrap_or_else(PoisonError::into_inner);
         match &*floor {
             Some(floor)
@@ -214,10 +233,36 @@ impl Inner {
     }
 }
 
+/// What an operator can do about a consumer that JetStream refuses to create.
+fn creation_refused(error: &ConsumerCreateStrictErrorKind) -> Option<&'static str> {
+    let ConsumerCreateStrictErrorKind::JetStream(error) = error else { return None };
+    Some(match error.error_code() {
+        ErrorCode::CONSUMER_WQ_MULTIPLE_UNFILTERED => {
+            "another consumer has this work queue to itself; let both filter, on subjects of their own"
+        }
+        ErrorCode::CONSUMER_WQ_CONSUMER_NOT_UNIQUE => {
+            "another consumer of this work queue has some of nats.filter_subjects; each subject is for one consumer"
+        }
+        ErrorCode::MAXIMUM_CONSUMERS_LIMIT => {
+            "the stream or the account has as many consumers as it may; raise its max_consumers"
+        }
+        ErrorCode::CONSUMER_MAX_PENDING_ACK_EXCESS => {
+            "nats.max_ack_pending is more than the stream or the account allows"
+        }
+        _ => return None,
+    })
+}
+
 /// Whether nobody listens where the request was sent.
 fn is_unheard(error: &GetStreamError) -> bool {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<RequestError>());
     cause.is_some_and(|cause| cause.kind() == RequestErrorKind::NoResponders)
+}
+
+/// Tells a consumer from those of the same name before and after it, of this stream and of others: when it was created, in nanoseconds since
+/// the Unix epoch.
+pub(super) fn incarnation(info: &Info) -> i64 {
+    i64::try_from(info.created.unix_timestamp_nanos()).unwrap_or(i64::MAX)
 }
 
 fn created(stream: &Stream) -> i128 {
@@ -242,9 +287,10 @@ fn wanted(config: &NatsConfig, ack_wait: Duration, deliver_policy: DeliverPolicy
     }
 }
 
-fn limits(config: &consumer::Config) -> Limits {
+fn limits(info: &Info) -> Limits {
+    let config = &info.config;
     let batch = usize::try_from(config.max_batch).ok().filter(|batch| *batch > 0).unwrap_or(usize::MAX);
     let bytes = u64::try_from(config.max_bytes).ok().filter(|bytes| *bytes > 0).unwrap_or(u64::MAX);
     let expires = if config.max_expires.is_zero() { Duration::MAX } else { config.max_expires };
-    Limits { batch, bytes, expires }
+    Limits { batch, bytes, expires, incarnation: incarnation(info) }
 }

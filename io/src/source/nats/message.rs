@@ -14,19 +14,30 @@ pub struct NatsMessage {
     message: Message,
     reply: Reply,
     delivered: Delivered,
+    origin: Origin,
+}
+
+/// Where a delivery came from: it is settled there, and nowhere else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// Which consumer of the name it is of: when that was created.
+    pub incarnation: i64,
+    /// The connection that it came on.
+    pub connection: u64,
 }
 
 /// What settles a delivery.
 #[derive(Clone, Debug)]
 pub struct Handle {
     pub(super) reply: Reply,
+    pub(super) origin: Origin,
 }
 
 impl NatsMessage {
     /// None where the reply subject is not JetStream's: then nothing was delivered, and nothing can be settled.
-    pub(super) fn new(message: Message, replies: &Replies) -> Option<Self> {
+    pub(super) fn new(message: Message, replies: &Replies, origin: Origin) -> Option<Self> {
         let (reply, delivered) = replies.read(message.reply.as_ref()?.as_str())?;
-        Some(NatsMessage { message, reply, delivered })
+        Some(NatsMessage { message, reply, delivered, origin })
     }
 }
 
@@ -61,6 +72,6 @@ impl Incoming for NatsMessage {
     }
 
     fn into_handle(self) -> Handle {
-        Handle { reply: self.reply }
+        Handle { reply: self.reply, origin: self.origin }
     }
 }

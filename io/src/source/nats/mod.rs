@@ -8,6 +8,8 @@
 //! - `review`: which settings of a consumer are refused or warned of, and why
 //! - `pull`: a pull request and its answers
 //! - `message`: a delivered message
+//! - `settle`: settlements, and the server's word that it has got them
+//! - `tail`: whether messages of an earlier connection are still the ones that they were
 //! - `reply`: its reply subject, which both tells which delivery it is and settles it
 //! - `facts`: what an audit asks of stream and consumer
 //! - `republish`: publishing dead letters again, and looking for what was published again before
@@ -23,6 +25,8 @@ mod refusal;
 mod reply;
 mod republish;
 mod review;
+mod settle;
+mod tail;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,18 +34,19 @@ use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::jetstream::Context;
-use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use warehouse_sink_core::{Backoff, Capacity};
 
-use super::{Settlement, Source, SourceError};
+use super::{Settlement, Source, SourceError, Unsettled};
 use crate::health::{Health, Part};
 use crate::metrics::Metrics;
 use consumer::{Attachment, Floor, Limits};
 use message::{Handle, NatsMessage};
 use pull::NatsPull;
 use reply::Replies;
+use settle::{Look, Refusals};
+use tail::Tail;
 
 pub use api::Api;
 pub use connect::Tls;
@@ -111,6 +116,12 @@ struct Inner {
     floor: Mutex<Option<Floor>>,
     /// The ack wait that the machine paces its progress acks by, once it was told one.
     served_ack_wait: Mutex<Option<Duration>>,
+    /// What the server refused to take.
+    refusals: watch::Receiver<Refusals>,
+    /// The last round was not confirmed.
+    in_doubt: AtomicBool,
+    looked: Mutex<Option<Look>>,
+    tail: Mutex<Tail>,
     health: Health,
 }
 
@@ -129,7 +140,7 @@ impl NatsSource {
     /// No server could be reached, or it refused the credentials.
     pub async fn connect(config: NatsConfig, health: Health) -> Result<Self, SourceError> {
         let config = Arc::new(config);
-        let (client, connected) = connect::connect(&config, &health).await?;
+        let (client, connected, refusals) = connect::connect(&config, &health).await?;
         let jetstream = async_nats::jetstream::with_prefix(client.clone(), &config.api.prefix());
         let replies = Replies::new(&config.stream, &config.consumer);
         let inner = Inner {
@@ -142,6 +153,10 @@ impl NatsSource {
             detached: AtomicBool::new(false),
             floor: Mutex::new(None),
             served_ack_wait: Mutex::new(None),
+            refusals,
+            in_doubt: AtomicBool::new(false),
+            looked: Mutex::new(None),
+            tail: Mutex::default(),
             health,
         };
         Ok(NatsSource { inner: Arc::new(inner) })
@@ -225,6 +240,7 @@ impl NatsSource {
                     self.inner.detach();
                 }
             }
+            self.look_at_refused_acks().await;
             tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
@@ -254,25 +270,12 @@ impl Source for NatsSource {
         NatsPull::send(self.inner.clone(), limit, limits).await
     }
 
-    async fn settle(&self, handle: &Handle, settlement: Settlement) -> Result<(), SourceError> {
-        let body = match settlement {
-            Settlement::Ack => Bytes::from_static(b"+ACK"),
-            Settlement::Nak(delay) if delay.is_zero() => Bytes::from_static(b"-NAK"),
-            Settlement::Nak(delay) => Bytes::from(format!("-NAK {{\"delay\":{}}}", delay.as_nanos())),
-            Settlement::Term => Bytes::from_static(b"+TERM can't be decoded; stored as a dead letter"),
-            Settlement::Progress => Bytes::from_static(b"+WPI"),
-        };
-        let sent = self.inner.client.publish(self.inner.replies.subject(&handle.reply), body).await;
-        sent.map_err(|error| SourceError::caused_by("could not send a settlement", error))
+    async fn settle(&self, round: &mut Vec<(Handle, Settlement)>) -> Result<(), Unsettled> {
+        self.inner.settle(round).await
     }
 
-    async fn flush(&self) -> Result<(), SourceError> {
-        // An answer to anything shows that the server has read all that was sent before it on this connection. The client's own
-        // flush waits for the socket alone.
-        let NatsConfig { api, stream, consumer, .. } = &*self.inner.config;
-        let subject = format!("{}.CONSUMER.INFO.{stream}.{consumer}", api.prefix());
-        let answer = self.inner.client.request(subject, Bytes::new()).await;
-        answer.map(drop).map_err(|error| SourceError::caused_by("the NATS server did not answer", error))
+    async fn ack_floor(&self) -> Result<u64, SourceError> {
+        Ok(self.inner.consumer_info().await?.ack_floor.stream_sequence)
     }
 
     fn max_message_bytes(&self) -> u64 {

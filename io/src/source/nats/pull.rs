@@ -20,13 +20,13 @@ use tokio::time::Instant;
 use warehouse_sink_core::Capacity;
 
 use super::consumer::Limits;
-use super::message::NatsMessage;
+use super::message::{NatsMessage, Origin};
 use super::{Inner, NatsConfig};
 use crate::source::{Pull, SourceError};
 
 /// How long an unanswered request stays with the server, and so the longest that a stop waits for it. An idle fetcher costs
-/// a request every so often.
-const EXPIRES: Duration = Duration::from_secs(2);
+/// a request every so often, which is next to nothing.
+const EXPIRES: Duration = Duration::from_millis(500);
 
 /// How long after its expiry a request may end. One that has not ended by then is gone: its consumer or the consumer's leader
 /// is, or the network.
@@ -68,8 +68,10 @@ pub struct NatsPull {
     /// When the request must have ended.
     deadline: Instant,
     connected: watch::Receiver<()>,
-    /// The connection that it was sent on.
-    connection: u64,
+    /// The consumer and the connection that it was sent to.
+    origin: Origin,
+    /// Nobody waits for its end any more.
+    called_off: bool,
     ended: bool,
 }
 
@@ -88,7 +90,7 @@ impl NatsPull {
     pub(super) async fn send(inner: Arc<Inner>, limit: Capacity, limits: Limits) -> Result<Self, SourceError> {
         let mut connected = inner.connected.clone();
         connected.mark_unchanged();
-        let connection = inner.connection();
+        let origin = Origin { incarnation: limits.incarnation, connection: inner.connection() };
         let batch = limit.messages.min(limits.batch);
         let expires = EXPIRES.min(limits.expires);
         let bytes = limit.bytes.min(limits.bytes);
@@ -96,7 +98,18 @@ impl NatsPull {
         let answers = request.send(&inner).await?;
         let limit = Capacity { messages: batch, bytes };
         let deadline = Instant::now() + expires + PATIENCE;
-        Ok(NatsPull { inner, answers, left: batch, received: 0, limit, deadline, connected, connection, ended: false })
+        Ok(NatsPull {
+            inner,
+            answers,
+            left: batch,
+            received: 0,
+            limit,
+            deadline,
+            connected,
+            origin,
+            called_off: false,
+            ended: false,
+        })
     }
 
     /// The next answer of the server, or why there will be none.
@@ -109,19 +122,19 @@ impl NatsPull {
             },
             changed = self.connected.changed() => match changed {
                 // The news of the very connection that it was sent on.
-                Ok(()) if self.inner.connection() == self.connection => Answer::Ignored,
+                Ok(()) if self.inner.connection() == self.origin.connection => Answer::Ignored,
                 _ => Answer::End,
             },
-            () = tokio::time::sleep_until(self.deadline) => Answer::Cut(SourceError::new(
-                "the server did not end a pull request in time; the consumer or its leader may be gone",
-            )),
+            () = tokio::time::sleep_until(self.deadline) => {
+                if self.called_off { Answer::End } else { Answer::Cut(overdue()) }
+            }
         }
     }
 
     fn read(&self, message: Message) -> Answer {
         match message.status {
             None | Some(StatusCode::OK) => {
-                NatsMessage::new(message, &self.inner.replies).map_or(Answer::Ignored, Answer::Message)
+                NatsMessage::new(message, &self.inner.replies, self.origin).map_or(Answer::Ignored, Answer::Message)
             }
             Some(StatusCode::IDLE_HEARTBEAT) => Answer::Ignored,
             Some(StatusCode::TIMEOUT | StatusCode::NOT_FOUND) => Answer::End,
@@ -178,6 +191,10 @@ impl NatsPull {
     }
 }
 
+fn overdue() -> SourceError {
+    SourceError::new("the server did not end a pull request in time; the consumer or its leader may be gone")
+}
+
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> SourceError {
     SourceError::caused_by("could not send a pull request", error)
 }
@@ -212,6 +229,10 @@ impl Pull for NatsPull {
     }
 
     async fn cancel(&mut self) {
-        // It expires by itself, soon; see the top of this file.
+        // It expires by itself, soon; see the top of this file. Without a connection nothing more comes than what is here.
+        if !self.inner.is_connected() {
+            self.called_off = true;
+            self.deadline = Instant::now();
+        }
     }
 }

@@ -33,6 +33,18 @@ pub enum Reply {
     Subject(Subject),
 }
 
+impl Reply {
+    /// The message that it settles.
+    pub(super) fn message(&self) -> Option<MessageId> {
+        match self {
+            Reply::Numbers([_, stream_sequence, _, published_at, _]) => {
+                Some(MessageId { stream_sequence: *stream_sequence, published_at: (*published_at).try_into().ok()? })
+            }
+            Reply::Subject(subject) => read_any_form(subject).map(|delivered| delivered.message),
+        }
+    }
+}
+
 /// Which delivery of which message it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Delivered {
@@ -154,6 +166,7 @@ mod tests {
             assert_eq!((delivered.message, delivered.count), (MESSAGE, 3), "{subject}");
             assert_eq!(matches!(reply, Reply::Numbers(_)), short, "{subject}");
             assert_eq!(replies.subject(&reply).as_str(), subject);
+            assert_eq!(reply.message(), Some(MESSAGE), "{subject}");
         }
     }
 
