@@ -49,7 +49,7 @@ fn a_batch_is_given_up_after_the_last_attempt() {
 /// It is not held any more, and a process that stops now has not stored everything.
 #[test]
 fn what_was_given_back_is_remembered_until_it_is_stored() {
-    let mut rig = rig();
+    let mut rig = Rig::new(config());
     rig.fetch([one(1, 1, "a"), one(2, 2, "a")]);
     rig.pass(FLUSH);
     rig.finish(0, PERMANENT);

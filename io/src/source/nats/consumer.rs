@@ -9,6 +9,8 @@ use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, Info, pull};
 use async_nats::jetstream::context::{ConsumerInfoErrorKind, GetStreamError, RequestError, RequestErrorKind};
 use async_nats::jetstream::stream::{ConsumerCreateStrictErrorKind, RetentionPolicy, Stream};
 
+use tokio::time::Instant;
+
 use super::review::{effective_ack_wait, review};
 use super::{Attached, Inner, NatsConfig};
 use crate::source::SourceError;
@@ -83,13 +85,14 @@ impl Inner {
 
     /// Finds the consumer, or creates it.
     pub(super) async fn find_or_create(&self) -> Result<Attachment, AttachError> {
-        let connection = self.connection();
+        let (at, connection) = (Instant::now(), self.connection());
         let stream = self.stream().await?;
         let (info, created) = match self.find(&stream).await? {
             Some(info) => (info, false),
             None => self.create(&stream).await?,
         };
         self.note_floor(&info, &stream, connection);
+        self.note_look(at, connection, Some(incarnation(&info)));
         let attachment = self.accept(&info, created)?;
         let ack_wait = attachment.attached.ack_wait;
         tracing::info!(

@@ -266,7 +266,11 @@ impl Source for NatsSource {
     type Pull = NatsPull;
 
     async fn pull(&self, limit: Capacity) -> Result<NatsPull, SourceError> {
-        let limits = self.limits().await?;
+        let mut limits = self.limits().await?;
+        if !self.inner.is_still(limits.incarnation).await? {
+            self.inner.detach();
+            limits = self.limits().await?;
+        }
         NatsPull::send(self.inner.clone(), limit, limits).await
     }
 

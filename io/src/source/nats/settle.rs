@@ -32,6 +32,9 @@ pub(super) type Round = Vec<(Handle, Settlement)>;
 /// How long a look at the consumer stands for the rounds that follow.
 const FRESH: Duration = Duration::from_millis(50);
 
+/// How long it stands for the pull requests that follow.
+const RECENT: Duration = Duration::from_secs(1);
+
 /// How long an answer may take.
 pub(super) const ANSWER: Duration = Duration::from_secs(2);
 
@@ -141,7 +144,7 @@ impl Inner {
 
     /// Leaves out what another consumer of the name has delivered, of this stream or of one before it.
     async fn leave_out_others(&self, round: &mut Round, connection: u64) -> Result<(), SourceError> {
-        let incarnation = self.current_incarnation(connection).await?;
+        let incarnation = self.current_incarnation(connection, FRESH).await?;
         let all = round.len();
         round.retain(|(handle, _)| Some(handle.origin.incarnation) == incarnation);
         if round.len() < all {
@@ -151,16 +154,26 @@ impl Inner {
         Ok(())
     }
 
-    async fn current_incarnation(&self, connection: u64) -> Result<Option<i64>, SourceError> {
+    /// Whether the consumer that a pull request is meant for was there a moment ago. Another one of its name would take the request, and what
+    /// it delivers could not be settled.
+    pub(super) async fn is_still(&self, incarnation: i64) -> Result<bool, SourceError> {
+        Ok(self.current_incarnation(self.connection(), RECENT).await? == Some(incarnation))
+    }
+
+    async fn current_incarnation(&self, connection: u64, age: Duration) -> Result<Option<i64>, SourceError> {
         let look = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(look) = look.filter(|look| look.connection == connection && look.at.elapsed() < FRESH) {
+        if let Some(look) = look.filter(|look| look.connection == connection && look.at.elapsed() < age) {
             return Ok(look.incarnation);
         }
-        // From before the question: the answer may be on its way for long.
         let at = Instant::now();
         let incarnation = self.incarnation().await?;
-        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Look { at, connection, incarnation });
+        self.note_look(at, connection, incarnation);
         Ok(incarnation)
+    }
+
+    /// `at` and `connection` are from before the question: the answer may be on its way for long.
+    pub(super) fn note_look(&self, at: Instant, connection: u64, incarnation: Option<i64>) {
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(Look { at, connection, incarnation });
     }
 
     /// Which consumer has the name now. None where there is none, nor perhaps the stream.
