@@ -17,6 +17,12 @@ pub enum Signal {
     Interrupt,
     /// SIGTERM: the request to stop.
     Terminate,
+    /// SIGQUIT, as by ctrl-\\.
+    Quit,
+    /// SIGUSR1.
+    User1,
+    /// SIGUSR2.
+    User2,
     /// SIGKILL: the end, without a chance to do anything.
     Kill,
     /// SIGSTOP: freezes the process until [`Signal::Continue`].
@@ -31,6 +37,9 @@ impl From<Signal> for rustix::process::Signal {
             Signal::Hangup => Self::HUP,
             Signal::Interrupt => Self::INT,
             Signal::Terminate => Self::TERM,
+            Signal::Quit => Self::QUIT,
+            Signal::User1 => Self::USR1,
+            Signal::User2 => Self::USR2,
             Signal::Kill => Self::KILL,
             Signal::Stop => Self::STOP,
             Signal::Continue => Self::CONT,

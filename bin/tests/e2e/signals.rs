@@ -52,11 +52,16 @@ impl Sink {
     }
 }
 
+/// Also while it starts, signals that ask for nothing that there is change nothing, and a doubled one is no second wish.
 #[test]
-fn a_sink_that_holds_nothing_stops_clean_on_either_signal() {
-    for signal in ["TERM", "INT"] {
+fn a_sink_that_holds_nothing_stops_clean_on_each_signal() {
+    for (ignored, signal) in [("HUP", "TERM"), ("USR1", "INT"), ("USR2", "QUIT")] {
         let folder = tempfile::tempdir().unwrap();
         let (mut sink, mut log) = Sink::waiting(folder.path());
+        sink.signal(ignored);
+        let is_said = |line: String| line.contains("ignored") && line.contains(&format!("SIG{ignored}"));
+        assert!(log.by_ref().lines().map_while(Result::ok).any(is_said), "SIG{ignored} ended it");
+        sink.signal(signal);
         sink.signal(signal);
         assert_eq!(sink.ended_within(Duration::from_secs(10)).code(), Some(0), "{signal}");
         let mut rest = String::new();
