@@ -17,7 +17,8 @@ use crate::settings::Settings;
 #[derive(Debug, Parser)]
 #[command(name = "warehouse-sink", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(after_help = "Every setting and its environment variable: docs/configuration.md\n\
-    Exit codes: 0 a clean stop, 1 an error, 2 bad usage or settings, 3 a shutdown that ran out of time")]
+    Exit codes: 0 a clean stop, 1 an error, 2 bad usage or settings, 3 a shutdown that ran out of time,\n\
+    4 an audit that could not judge enough")]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -25,10 +26,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the sink until SIGTERM or SIGINT
+    /// Run the sink until SIGTERM, SIGINT or SIGQUIT
     ///
     /// The first signal stops it gracefully: it flushes, waits for writes until shutdown.timeout, and gives back the
-    /// rest. A second one ends it at once.
+    /// rest. A second one ends it at once, unless it comes within a second. SIGHUP, SIGUSR1 and SIGUSR2 are ignored.
     #[command(after_help = "Example:\n  warehouse-sink run --config sink.toml\n  \
         WAREHOUSE_SINK__BATCH__FLUSH_INTERVAL=30s warehouse-sink run --config sink.toml")]
     Run(Config),
@@ -42,7 +43,8 @@ enum Command {
     /// Reads the footers and the stream sequences of all files, and asks the stream what should be there. Changes nothing.
     #[command(after_help = "Example:\n  warehouse-sink inspect --config sink.toml\n  \
         warehouse-sink inspect --config sink.toml --summary --output json\n\n\
-        Exit codes: 0 complete, 1 something is missing, stored twice or unreadable, or an error, 2 bad usage or settings\n\
+        Exit codes: 0 complete, 1 something is missing, stored twice or unreadable, or an error, 2 bad usage or settings,\n\
+        4 nothing wrong was found, but not all could be judged\n\
         What it judges and what it can't: docs/audit.md")]
     Inspect(Inspect),
     /// Put dead letters back into the stream, once the decoder takes them

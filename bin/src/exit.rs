@@ -15,6 +15,8 @@ pub enum Exit {
     Usage,
     /// 3: a shutdown that ran out of time. What was left was given back to the stream.
     OutOfTime,
+    /// 4: an audit that found nothing wrong, and could not judge enough to say that nothing is.
+    Unknown,
 }
 
 impl Exit {
@@ -25,6 +27,7 @@ impl Exit {
             Exit::Error => 1,
             Exit::Usage => 2,
             Exit::OutOfTime => 3,
+            Exit::Unknown => 4,
         }
     }
 }

@@ -10,6 +10,20 @@ impl SubjectFilter {
         SubjectFilter(filter.into())
     }
 
+    /// Whether it takes every subject that another filter takes.
+    pub fn covers(&self, other: &str) -> bool {
+        let (mut wanted, mut found) = (self.0.split('.'), other.split('.'));
+        loop {
+            match (wanted.next(), found.next()) {
+                (Some(">"), Some(_)) | (None, None) => return true,
+                (Some("*"), Some(">")) => return false,
+                (Some("*"), Some(_)) => {}
+                (Some(wanted), Some(found)) if wanted == found => {}
+                _ => return false,
+            }
+        }
+    }
+
     /// Whether it takes a subject. Nothing is allocated.
     pub fn fits(&self, subject: &str) -> bool {
         let (mut wanted, mut found) = (self.0.split('.'), subject.split('.'));
@@ -52,6 +66,28 @@ mod tests {
         ];
         for (filter, subject, fits) in cases {
             assert_eq!(SubjectFilter::new(filter).fits(subject), fits, "{filter} and {subject}");
+        }
+    }
+    #[test]
+    fn covers_what_it_takes_all_of() {
+        let cases = [
+            (">", ">", true),
+            (">", "a.*", true),
+            ("a.>", "a.b", true),
+            ("a.>", "a.>", true),
+            ("a.>", "a.*.c", true),
+            ("a.>", "a", false),
+            ("a.>", ">", false),
+            ("a.>", "*.b", false),
+            ("a.*", "a.*", true),
+            ("a.*", "a.>", false),
+            ("*", ">", false),
+            ("*.>", ">", false),
+            ("*.>", "a.>", true),
+            ("a.b", "a.*", false),
+        ];
+        for (filter, other, covers) in cases {
+            assert_eq!(SubjectFilter::new(filter).covers(other), covers, "{filter} and {other}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tokio::task::{JoinError, spawn_blocking};
-use warehouse_sink_io::audit::{self, Asked, AuditError, Options, Report, Span};
+use warehouse_sink_io::audit::{self, Asked, AuditError, Options, Report, Span, Verdict};
 use warehouse_sink_io::health::Health;
 use warehouse_sink_io::source::nats::{NatsSource, StreamFacts};
 use warehouse_sink_io::source::{SourceError, error_chain};
@@ -27,19 +27,19 @@ pub struct Inspect {
     /// How the report is written
     #[arg(long, value_enum, default_value_t)]
     output: Output,
-    /// Look at one folder below the prefix, such as app_id=shop/year=2026; gaps can't be judged then
+    /// Look at one folder below the prefix, such as app_id=shop/year=2026; gaps can't be judged then, so 0 is never the exit code
     #[arg(long, value_name = "FOLDER", value_parser = folder)]
     partition: Option<String>,
     /// Whether the stream is asked what should be stored
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     stream: When,
-    /// Judge no sequence before this one
+    /// Judge no sequence before this one, and every one from it on
     #[arg(long, value_name = "SEQUENCE")]
     from: Option<u64>,
     /// Judge no sequence after this one
     #[arg(long, value_name = "SEQUENCE")]
     to: Option<u64>,
-    /// Exit with 1 too when something could not be judged
+    /// Exit with 4 also for what is not settled yet, and for objects that the sink has not written
     #[arg(long)]
     strict: bool,
     /// Leave out the single files
@@ -131,7 +131,11 @@ pub async fn inspect(settings: &Settings, arguments: &Inspect) -> Exit {
                 Output::Text => text::write(&report),
                 Output::Json => write_json(&report),
             }
-            if report.complete { Exit::Clean } else { Exit::Error }
+            match report.verdict {
+                Verdict::Complete => Exit::Clean,
+                Verdict::Incomplete => Exit::Error,
+                Verdict::Unknown => Exit::Unknown,
+            }
         }
         Err(error) => {
             complain(error_chain(&error));

@@ -1,7 +1,7 @@
 //! The report for a person.
 
 use bytesize::ByteSize;
-use warehouse_sink_io::audit::{File, Partition, Progress, Ranges, Report, Sequences, Span};
+use warehouse_sink_io::audit::{File, Partition, Progress, Ranges, Report, Sequences, Span, Verdict};
 
 use crate::exit::say;
 
@@ -85,6 +85,9 @@ fn write_judged(report: &Report) {
         };
         say(format_args!("{what}: {}", sequences(&report.gaps)));
     }
+    if report.dropped.sequences > 0 {
+        say(format_args!("MISSING: never stored, and no longer in the stream: {}", sequences(&report.dropped)));
+    }
     if report.other_subjects > 0 {
         say(format_args!("of other subjects than the consumer's: {} sequences", report.other_subjects));
     }
@@ -123,25 +126,29 @@ fn write_faults(report: &Report) {
 }
 
 fn verdict(report: &Report) -> String {
-    if report.complete {
-        return match report.judged {
+    match report.verdict {
+        Verdict::Complete => match report.judged {
             Some(Span { first, last }) => {
                 format!("complete: nothing is missing from {first} to {last}, nothing is stored twice")
             }
-            None => "complete as far as it could be judged: nothing is stored twice".to_owned(),
-        };
+            None => "complete: the stream never had a message".to_owned(),
+        },
+        Verdict::Unknown => match report.not_judged.iter().any(|part| part.may_hide_loss) {
+            true => "NOT KNOWN: nothing wrong was found, but not enough could be judged to call it complete".to_owned(),
+            false => "NOT KNOWN: nothing wrong was found, but not everything could be judged (--strict)".to_owned(),
+        },
+        Verdict::Incomplete => format!("NOT COMPLETE: {}", faults(report)),
     }
+}
+
+fn faults(report: &Report) -> String {
     let counts = [
-        (report.gaps.sequences, "sequences missing"),
+        (report.gaps.sequences + report.dropped.sequences, "sequences missing"),
         (report.duplicates.rows, "rows stored twice"),
         (report.unreadable.len() as u64, "files unreadable"),
     ];
-    let wrong: Vec<String> =
-        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-    match wrong.is_empty() {
-        true => "NOT COMPLETE: not everything could be judged (--strict)".to_owned(),
-        false => format!("NOT COMPLETE: {}", wrong.join(", ")),
-    }
+    let wrong = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    wrong.collect::<Vec<_>>().join(", ")
 }
 
 /// How many, and the first of them.

@@ -74,6 +74,11 @@ impl<'a> ParquetFile<'a> {
         pairs.iter().find(|pair| pair.key == key)?.value.as_deref()
     }
 
+    /// The names of its columns, groups among them, in their order.
+    pub fn columns(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
+        self.metadata.file_metadata().schema_descr().root_schema().get_fields().iter().map(|field| field.name())
+    }
+
     /// How many rows the footer promises.
     pub fn rows(&self) -> u64 {
         u64::try_from(self.metadata.file_metadata().num_rows()).unwrap_or(0)

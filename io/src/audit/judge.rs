@@ -22,8 +22,8 @@ const WALKED_AT_ONCE: u64 = 10_000;
 pub(super) struct Holes {
     /// Messages that the stream has and that are not stored.
     pub missing: Ranges,
-    /// Sequences of messages that the consumer is not to get.
-    pub other_subjects: u64,
+    /// Sequences that were not deleted, as far as the stream knows: of messages that the consumer is not to get.
+    pub other_subjects: Ranges,
     /// Sequences that the stream has deleted. Whether they were ever stored, or were to be, nobody knows any more.
     pub deleted: Ranges,
 }
@@ -76,7 +76,9 @@ fn classify(absent: &Ranges, first_sequence: u64, deleted: &[u64], holes: &mut H
         let gone = gone.into_iter().chain(deleted.within(span));
         gone.for_each(|span| holes.deleted.add(span));
     }
-    holes.other_subjects = absent.count() - holes.deleted.count();
+    for span in absent.iter() {
+        holes.deleted.holes(span).for_each(|span| holes.other_subjects.add(span));
+    }
 }
 
 /// What the stream has of one hole.
@@ -134,7 +136,8 @@ mod tests {
         });
         let messages = (last_sequence + 1).saturating_sub(first_sequence);
         let name = "S".to_owned();
-        StreamFacts { name, begin: 0, messages, first_sequence, last_sequence, deleted: 0, consumer }
+        let subjects = vec!["a.>".to_owned()];
+        StreamFacts { name, begin: 0, subjects, messages, first_sequence, last_sequence, deleted: 0, consumer }
     }
 
     #[test]
@@ -176,6 +179,6 @@ mod tests {
         let mut holes = Holes::default();
         classify(&absent, 6, &[11, 12, 13, 25], &mut holes);
         assert_eq!(holes.deleted.iter().collect::<Vec<_>>(), [span(3, 5), span(11, 12), span(25, 25)]);
-        assert_eq!(holes.other_subjects, 20 - 6);
+        assert_eq!(holes.other_subjects.iter().collect::<Vec<_>>(), [span(6, 10), span(20, 24), span(26, 29)]);
     }
 }

@@ -22,6 +22,7 @@ pub(crate) mod list;
 mod ranges;
 mod report;
 pub(crate) mod scan;
+mod verdict;
 
 use std::collections::BTreeMap;
 
@@ -37,7 +38,7 @@ use scan::Scan;
 
 pub use ranges::{Ranges, Span};
 pub use report::{
-    DuplicateGroup, Duplicates, Fault, File, NotJudged, OtherStream, Partition, Report, Sequences, Totals,
+    DuplicateGroup, Duplicates, Fault, File, NotJudged, OtherStream, Partition, Report, Sequences, Totals, Verdict,
 };
 
 /// Files that are read at the same time.
@@ -61,7 +62,7 @@ pub struct Options {
     pub limits: Option<Span>,
     /// Whether a message may make no row.
     pub explodes: bool,
-    /// Whether what can't be judged makes the audit incomplete.
+    /// Whether also what can't hide a loss has to be judged, and objects that the sink has not written are a fault.
     pub strict: bool,
 }
 
@@ -138,7 +139,7 @@ pub async fn inspect(
     }
     read.ledgers.insert(options.stream.clone(), ledger);
     compare_all(reader, &files, &read, &mut report, &mut progress).await;
-    gaps::conclude(options, &mut report);
+    verdict::conclude(options, &mut report);
     Ok(report)
 }
 

@@ -5,10 +5,25 @@ use serde::Serialize;
 use super::ranges::{Ranges, Span};
 use crate::source::nats::StreamFacts;
 
+/// What an audit comes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Nothing is missing, stored twice or unreadable, and that is known.
+    Complete,
+    /// Something is.
+    Incomplete,
+    /// Nothing wrong was found, and not enough could be judged to say that nothing is.
+    #[default]
+    Unknown,
+}
+
 /// All that is stored, and what is not right about it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
-    /// Whether nothing is missing, stored twice or unreadable; in a strict audit, also whether everything could be judged.
+    /// What it comes to.
+    pub verdict: Verdict,
+    /// Whether the verdict is `complete`.
     pub complete: bool,
     /// The stream that is judged: files of others are counted apart.
     pub stream: String,
@@ -26,6 +41,8 @@ pub struct Report {
     pub gaps: Sequences,
     /// Whether the server said that it has the messages of the gaps. If not, a gap may be of another subject, or not settled yet.
     pub gaps_are_in_the_stream: bool,
+    /// Sequences that were never stored and that the stream, all of whose messages the consumer is to get, has no more.
+    pub dropped: Sequences,
     /// Sequences not stored that are of subjects which the consumer is not to get.
     pub other_subjects: u64,
     /// What could not be judged, and why.
@@ -123,9 +140,23 @@ impl From<Ranges> for Sequences {
 pub struct NotJudged {
     /// Why.
     pub reason: String,
+    /// Whether a loss may be among them. What is not settled yet can't be lost without being judged later.
+    pub may_hide_loss: bool,
     /// Which; none where it is not known which or that would be all.
     #[serde(flatten)]
     pub sequences: Sequences,
+}
+
+impl NotJudged {
+    /// Something among which a loss may be.
+    pub(super) fn that_may_hide_loss(reason: impl Into<String>, sequences: Ranges) -> Self {
+        NotJudged { reason: reason.into(), may_hide_loss: true, sequences: sequences.into() }
+    }
+
+    /// Something that is to be known and is no loss.
+    pub(super) fn harmless(reason: impl Into<String>, sequences: Ranges) -> Self {
+        NotJudged { reason: reason.into(), may_hide_loss: false, sequences: sequences.into() }
+    }
 }
 
 /// Messages that are stored more than once.

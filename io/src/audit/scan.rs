@@ -46,9 +46,9 @@ pub(super) async fn scan(
         (Some(begin), _) => Times::Each(begin),
         (None, _) => Times::All(true),
     };
-    let all = [SEQUENCE, ROW_INDEX, PUBLISHED_AT];
-    let columns = if matches!(begin, Times::Each(_)) { &all[..] } else { &all[..2] };
-    let mut batches = file.batches(columns, BATCH_ROWS)?;
+    let of_times = matches!(begin, Times::Each(_)).then_some(PUBLISHED_AT);
+    let columns: Vec<&str> = [SEQUENCE].into_iter().chain(row_index_of(&file)).chain(of_times).collect();
+    let mut batches = file.batches(&columns, BATCH_ROWS)?;
     let (mut runs, mut earlier, mut rows) = (Runs::of(&file), Runs::of(&file), 0u64);
     while let Some(batch) = batches.next().await? {
         rows += batch.num_rows() as u64;
@@ -68,6 +68,13 @@ pub(super) async fn scan(
     let scan = Scan { stream, rows, extent, runs, earlier };
     check(&file, object, &scan)?;
     Ok(scan)
+}
+
+/// The column of row indexes, if the sink has written one. It stands behind the sequences, and any of the messages' own before them: one
+/// of that name is theirs.
+fn row_index_of(file: &ParquetFile<'_>) -> Option<&'static str> {
+    let place = |name| file.columns().rposition(|column| column == name);
+    (place(ROW_INDEX)? > place(SEQUENCE)?).then_some(ROW_INDEX)
 }
 
 /// Whether the times have to be looked at, or all rows are of the stream as it is now, or none.
@@ -103,7 +110,8 @@ pub(super) async fn rows_of(
     most: usize,
 ) -> Result<Option<Vec<Row>>, FileError> {
     let file = ParquetFile::open(reader, object).await?;
-    let mut batches = file.batches(&[SEQUENCE, PUBLISHED_AT, ROW_INDEX], BATCH_ROWS)?;
+    let columns: Vec<&str> = [SEQUENCE, PUBLISHED_AT].into_iter().chain(row_index_of(&file)).collect();
+    let mut batches = file.batches(&columns, BATCH_ROWS)?;
     let mut rows = Vec::new();
     while let Some(batch) = batches.next().await? {
         let found = sequences(&batch)?.zip(times(&batch)?).zip(row_indexes(&batch)?);

@@ -177,17 +177,40 @@ async fn a_sorted_file_holds_what_an_unsorted_one_does() {
     assert_eq!(spans, [(1, 17), (17, 400)]);
 }
 
+/// The messages may have a column that is named as the sink's own, which stands behind the sequences.
+#[tokio::test]
+async fn a_column_of_the_messages_is_not_taken_for_the_row_index() {
+    let names: ArrayRef = Arc::new(arrow::array::StringArray::from(vec!["b", "a", "a"]));
+    let sequences: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+    let times: ArrayRef = Arc::new(arrow::array::TimestampMicrosecondArray::from(vec![7, 7, 7]).with_timezone("UTC"));
+    let columns = [("nats_row_index", names), ("nats_stream_sequence", sequences), ("nats_published_at", times)];
+    let content = written(&RecordBatch::try_from_iter(columns).unwrap(), None);
+    let folder = tempfile::tempdir().unwrap();
+    let reader = store(folder.path(), &[("a.parquet", content.clone()), ("b.parquet", content)]);
+    let options = Options { stream: "S".to_owned(), prefixes: vec!["events".to_owned()], ..Options::default() };
+    let report = inspect(&reader, None, &options, |_| ()).await.unwrap();
+    assert_eq!(
+        (report.unreadable.as_slice(), report.totals.rows, report.duplicates.rows),
+        (&[][..], 6, 3),
+        "{report:#?}"
+    );
+}
+
 /// A file that says that it is sorted.
 fn sorted(rows: &[(u64, u32)]) -> Vec<u8> {
     let sequences: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.iter().map(|(sequence, _)| *sequence as i64)));
     let indexes: ArrayRef = Arc::new(Int32Array::from_iter_values(rows.iter().map(|(_, index)| *index as i32)));
     let batch = RecordBatch::try_from_iter([("nats_stream_sequence", sequences), ("nats_row_index", indexes)]).unwrap();
+    written(&batch, Some(vec![SortingColumn { column_idx: 0, descending: false, nulls_first: false }]))
+}
+
+/// A file of the stream S with these rows.
+fn written(batch: &RecordBatch, sorted_by: Option<Vec<SortingColumn>>) -> Vec<u8> {
     let pairs = vec![KeyValue::new("warehouse_sink.stream".to_owned(), "S".to_owned())];
-    let by = vec![SortingColumn { column_idx: 0, descending: false, nulls_first: false }];
     let properties =
-        WriterProperties::builder().set_key_value_metadata(Some(pairs)).set_sorting_columns(Some(by)).build();
+        WriterProperties::builder().set_key_value_metadata(Some(pairs)).set_sorting_columns(sorted_by).build();
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
-    writer.write(&batch).unwrap();
+    writer.write(batch).unwrap();
     writer.into_inner().unwrap()
 }
 

@@ -114,12 +114,18 @@ fn strangers(settings: &Settings, root: &Path) {
     fs::remove_dir_all(hidden.parent().unwrap()).unwrap();
 }
 
-/// Without the stream, a hole between the first and the last is a gap, and that nobody was asked is said.
+/// Without the stream, a hole between the first and the last is a gap. Whether there was more is not known, unless it is said.
 fn without_the_stream(mut nats: NatsServer, settings: &Settings, root: &Path, file: &Path) {
     let never = report(settings, &["--stream", "never"]);
-    assert_eq!((&never["complete"], &never["server"]), (&json!(true), &json!(null)));
-    assert_eq!(report(settings, &["--stream", "never", "--strict"])["complete"], false);
+    assert_eq!((&never["verdict"], &never["server"]), (&json!("unknown"), &json!(null)));
+    let all = EVENTS.to_string();
+    let known = report(settings, &["--stream", "never", "--from", "1", "--to", &all]);
+    assert_eq!((&known["verdict"], &known["judged"]), (&json!("complete"), &json!([1, EVENTS])));
+    let more = (EVENTS + 1).to_string();
+    let known = report(settings, &["--stream", "never", "--from", "1", "--to", &more]);
+    assert_eq!(known["gaps"]["ranges"], json!([[EVENTS + 1, EVENTS + 1]]));
     nats.stop();
+    assert_eq!(report(settings, &[])["verdict"], "unknown");
     let lost = counted(root, Some(file));
     fs::remove_file(file).unwrap();
     let found = report(settings, &[]);

@@ -2,6 +2,7 @@
 
 mod damage;
 mod stream;
+mod unknown;
 
 use crate::PROGRAM;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,13 @@ fn inspect(settings: &Settings, more: &[&str]) -> Ended {
 fn report(settings: &Settings, more: &[&str]) -> Value {
     let ended = inspect(settings, &[&["--output", "json"], more].concat());
     let report = ended.json();
-    let expected = if report["complete"] == true { 0 } else { 1 };
+    let expected = match report["verdict"].as_str() {
+        Some("complete") => 0,
+        Some("incomplete") => 1,
+        Some("unknown") => 4,
+        other => panic!("{other:?} is no verdict"),
+    };
+    assert_eq!(report["complete"], expected == 0);
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(expected), ""), "{report:#}");
     report
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::NatsSource;
 use crate::source::SourceError;
+use crate::subject::SubjectFilter;
 
 /// A stream, as an audit needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -15,6 +16,8 @@ pub struct StreamFacts {
     /// When its life began: microseconds since the Unix epoch. What was published before is of an earlier stream of the same name.
     /// A mirror has messages that are older than itself: the oldest counts then.
     pub begin: i64,
+    /// The subjects that its messages may have; none where that can't be told: of a mirror, and where there are sources or a transform.
+    pub subjects: Vec<String>,
     /// Messages in it.
     pub messages: u64,
     /// The sequence of its oldest message; one more than the last when it is empty.
@@ -44,7 +47,21 @@ pub struct ConsumerFacts {
     pub from_the_beginning: bool,
 }
 
+impl StreamFacts {
+    /// Whether each message that the stream has, or had with the subjects that it has now, is one of these filters'. No filters take all.
+    pub fn is_covered_by(&self, filters: &[String]) -> bool {
+        let is_covered =
+            |subject: &String| filters.iter().any(|filter| SubjectFilter::new(filter.as_str()).covers(subject));
+        filters.is_empty() || (!self.subjects.is_empty() && self.subjects.iter().all(is_covered))
+    }
+}
+
 impl NatsSource {
+    /// The subjects that the consumer is limited to by the settings.
+    pub fn filter_subjects(&self) -> &[String] {
+        &self.inner.config.filter_subjects
+    }
+
     /// How the stream and the consumer are now. Nothing is created or changed.
     ///
     /// # Errors
@@ -69,7 +86,11 @@ impl NatsSource {
         let micros = |nanos: i128| i64::try_from(nanos.div_euclid(1000)).unwrap_or(i64::MIN);
         let created = micros(info.created.unix_timestamp_nanos());
         let oldest = micros(state.first_timestamp.unix_timestamp_nanos());
+        let is_plain = info.config.mirror.is_none()
+            && info.config.sources.as_ref().is_none_or(Vec::is_empty)
+            && info.config.subject_transform.is_none();
         Ok(StreamFacts {
+            subjects: if is_plain { info.config.subjects.clone() } else { Vec::new() },
             name: info.config.name.clone(),
             begin: if state.messages > 0 { created.min(oldest) } else { created },
             messages: state.messages,
@@ -90,7 +111,16 @@ impl NatsSource {
         let info = stream.info_builder().with_deleted(true).fetch().await;
         let info =
             info.map_err(|error| SourceError::caused_by("could not list what was deleted in the stream", error))?;
-        Ok(info.info.state.deleted.unwrap_or_default())
+        let state = info.info.state;
+        let deleted = state.deleted.unwrap_or_default();
+        let count = state.deleted_count.unwrap_or(0);
+        if (deleted.len() as u64) < count {
+            let listed = deleted.len();
+            return Err(SourceError::new(format!(
+                "of the {count} messages that were deleted in the stream, the server listed {listed}"
+            )));
+        }
+        Ok(deleted)
     }
 
     /// The first message from a sequence on that has one of these subjects, or any if there are none. None when the stream has no more.
