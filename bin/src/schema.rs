@@ -1,15 +1,19 @@
 //! From the settings to what reads the messages.
 
+mod fault;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use warehouse_sink_io::encode::SortError;
 use warehouse_sink_io::schema::{Route, StreamSchema};
 use warehouse_sink_io::subject::SubjectFilter;
 use warehouse_sink_proto::protobuf::SchemaError;
 use warehouse_sink_proto::{ColumnOptions, EventTime, Table, TableOptions};
+
+pub use fault::LoadError;
+
+use fault::Fault;
 
 use crate::settings::{Fields, Format, Headers, Messages, Paths, RouteSettings, Schema, Settings, UnknownFields};
 
@@ -17,50 +21,16 @@ use crate::settings::{Fields, Format, Headers, Messages, Paths, RouteSettings, S
 const EVENT_TIME: &str = "timestamp_ms";
 const PUBLISHED: &str = "nats_published_at";
 
-/// Why there is no schema. The settings, or the files that they name, have to change.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The descriptor set can't be read.
-    #[error("{path}: cannot be read: {source}", path = path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The .proto files can't be compiled.
-    #[error("schema.proto_files: {0:?}")]
-    Compile(#[from] protox::Error),
-    /// A column gets a bloom filter that no file has.
-    #[error("parquet.bloom_filter_columns: no message has a column {name:?}; its columns are {columns}")]
-    NoColumn {
-        /// The column, with a dot between the names of the groups around it and its own.
-        name: String,
-        /// Those that there are.
-        columns: String,
-    },
-    /// Files can't be sorted as they are to be.
-    #[error("parquet.sort_by: {0}")]
-    Sort(#[from] SortError),
-    /// The schema can't be used for a table.
-    #[error(transparent)]
-    Schema(#[from] SchemaError),
-    /// The same, for one of several tables.
-    #[error("the route of {subject}: {source}")]
-    Route {
-        /// The route's subject.
-        subject: String,
-        /// Why.
-        source: SchemaError,
-    },
-}
-
 /// Loads and compiles what the messages are.
 ///
 /// # Errors
 ///
 /// When a file can't be read or compiled, or the settings name what is not in it.
 pub fn load(settings: &Settings) -> Result<StreamSchema, LoadError> {
+    load_it(settings).map_err(|fault| LoadError::new(settings, fault))
+}
+
+fn load_it(settings: &Settings) -> Result<StreamSchema, Fault> {
     let schema = &settings.schema;
     if schema.format == Format::CausalityV1 {
         return if schema.events_are_a_table() { events(settings) } else { Ok(StreamSchema::built_in()?) };
@@ -70,7 +40,7 @@ pub fn load(settings: &Settings) -> Result<StreamSchema, LoadError> {
         None => vec![Route::all(table(&set, &messages(schema), options(settings))?)],
         Some(routes) => {
             let routes = routes.as_slice().iter().map(|said| {
-                let failed = |source| LoadError::Route { subject: said.subject.clone(), source };
+                let failed = |source| Fault::Route { subject: said.subject.clone(), source };
                 route(settings, &set, said).map_err(failed)
             });
             routes.collect::<Result<Vec<_>, _>>()?
@@ -80,7 +50,7 @@ pub fn load(settings: &Settings) -> Result<StreamSchema, LoadError> {
 }
 
 /// The events of `causality.v1`, where they are stored in another way than by default.
-fn events(settings: &Settings) -> Result<StreamSchema, LoadError> {
+fn events(settings: &Settings) -> Result<StreamSchema, Fault> {
     let (schema, by_default) = (&settings.schema, TableOptions::events());
     let event_time = match schema.event_time.as_deref() {
         Some(PUBLISHED) => EventTime::Published,
@@ -93,7 +63,7 @@ fn events(settings: &Settings) -> Result<StreamSchema, LoadError> {
 }
 
 /// The schema of these routes, which must have the columns that the settings name.
-fn tables(settings: &Settings, routes: Vec<Route>) -> Result<StreamSchema, LoadError> {
+fn tables(settings: &Settings, routes: Vec<Route>) -> Result<StreamSchema, Fault> {
     check_columns(settings, &routes)?;
     let schema = StreamSchema::Tables(routes.into());
     let columns = ColumnOptions { partition_columns_in_file: settings.parquet.partition_columns_in_file };
@@ -102,14 +72,14 @@ fn tables(settings: &Settings, routes: Vec<Route>) -> Result<StreamSchema, LoadE
 }
 
 /// Each column that is to get a bloom filter must be one of a message at least.
-fn check_columns(settings: &Settings, routes: &[Route]) -> Result<(), LoadError> {
+fn check_columns(settings: &Settings, routes: &[Route]) -> Result<(), Fault> {
     let columns: BTreeSet<String> =
         routes.iter().flat_map(|route| route.table.leaves()).map(|leaf| leaf.path.join(".")).collect();
     match settings.bloom_filter_columns().iter().find(|name| !columns.contains(*name)) {
         None => Ok(()),
         Some(name) => {
             let columns = columns.into_iter().collect::<Vec<_>>().join(", ");
-            Err(LoadError::NoColumn { name: name.clone(), columns })
+            Err(Fault::NoColumn { name: name.clone(), columns })
         }
     }
 }
@@ -145,15 +115,15 @@ fn route(settings: &Settings, set: &[u8], said: &RouteSettings) -> Result<Route,
     })
 }
 
-fn descriptor_set(schema: &Schema) -> Result<Vec<u8>, LoadError> {
+fn descriptor_set(schema: &Schema) -> Result<Vec<u8>, Fault> {
     match (&schema.descriptor_set, &schema.proto_files) {
-        (Some(path), _) => fs::read(path).map_err(|source| LoadError::Unreadable { path: path.clone(), source }),
+        (Some(path), _) => fs::read(path).map_err(|source| Fault::Unreadable { path: path.clone(), source }),
         (None, files) => compile(files.as_ref().map_or(&[], Paths::as_slice), schema.include.as_ref()),
     }
 }
 
 /// Compiles .proto files as protoc would. The files of `google/protobuf` need not be there.
-fn compile(files: &[PathBuf], include: Option<&Paths>) -> Result<Vec<u8>, LoadError> {
+fn compile(files: &[PathBuf], include: Option<&Paths>) -> Result<Vec<u8>, Fault> {
     let folder = |file: &PathBuf| match file.parent() {
         Some(folder) if folder != Path::new("") => folder.to_owned(),
         _ => PathBuf::from("."),

@@ -2,22 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::keys::SECTIONS;
 use super::nearest::{key_hint, section_hint};
 use super::problem::Origin;
 use super::reader::Reader;
+use super::routes::{RouteSettings, Routes};
+use super::schema_types::Paths;
 use super::table::{Key, Section};
 use super::types::Options;
 use super::value::{Raw, Value};
 
-/// Reads TOML into `reader`. `path` names it in messages.
-pub fn read(path: &Path, text: &str, reader: &mut Reader) {
-    let mut file = File { path, text, reader };
+/// Reads TOML into `reader`. `path` names it in messages; paths in it are looked for in `folder`, if there is one, before they are in the
+/// working directory.
+pub fn read(path: &Path, text: &str, folder: Option<&Path>, reader: &mut Reader) {
+    let mut file = File { path, text, folder, reader };
     match DeTable::parse(text) {
         Ok(document) => file.document(document.get_ref()),
         Err(error) => {
@@ -32,6 +35,7 @@ pub fn read(path: &Path, text: &str, reader: &mut Reader) {
 struct File<'a> {
     path: &'a Path,
     text: &'a str,
+    folder: Option<&'a Path>,
     reader: &'a mut Reader,
 }
 
@@ -69,6 +73,10 @@ impl File<'_> {
             let origin = self.origin(name.span());
             match (section.keys.iter().find(|key| key.name == name.get_ref()), value.get_ref()) {
                 (Some(key), DeValue::Table(entries)) if key.kind == Options::KIND => self.entries(key, entries),
+                (Some(key), DeValue::Array(routes)) if key.kind == Routes::KIND && !self.routes(routes) => {}
+                (Some(key), value) if [PathBuf::KIND, Paths::KIND].contains(&key.kind) => {
+                    self.reader.put(key, self.found(raw(value)), origin);
+                }
                 (Some(key), value) => self.reader.put(key, raw(value), origin),
                 (None, _) => {
                     let hint = key_hint(Some(section), name.get_ref());
@@ -76,6 +84,38 @@ impl File<'_> {
                     self.reader.refuse(origin, what);
                 }
             }
+        }
+    }
+
+    /// Whether the routes are right, each for itself. What is wrong is told where it is.
+    fn routes(&mut self, routes: &DeArray<'_>) -> bool {
+        let before = self.reader.problems.len();
+        for route in routes.iter() {
+            let DeValue::Table(entries) = route.get_ref() else { continue };
+            let mistakes_before = self.reader.problems.len();
+            for (name, value) in in_order(entries) {
+                if let Some(mistake) = RouteSettings::mistake(name.get_ref(), &raw(value.get_ref())) {
+                    self.reader.refuse(self.origin(name.span()), mistake);
+                }
+            }
+            let has = |name: &str| entries.iter().any(|(known, _)| known.get_ref().as_ref() == name);
+            let between = RouteSettings::mistake_between(has);
+            if let Some(mistake) = between.filter(|_| self.reader.problems.len() == mistakes_before) {
+                self.reader.refuse(self.origin(route.span()), mistake.to_owned());
+            }
+        }
+        self.reader.problems.len() == before
+    }
+
+    /// Paths as they can be opened: what is not in the file's folder is where it is said to be from the working directory.
+    fn found(&self, raw: Raw) -> Raw {
+        match (raw, self.folder) {
+            (Raw::Text(text), Some(folder)) if !text.is_empty() => {
+                let there = folder.join(&text);
+                Raw::Text(if there.exists() { there.to_string_lossy().into_owned() } else { text })
+            }
+            (Raw::List(items), Some(_)) => Raw::List(items.into_iter().map(|item| self.found(item)).collect()),
+            (raw, _) => raw,
         }
     }
 
@@ -89,11 +129,18 @@ impl File<'_> {
                 let expected = "expected a string, a number or a boolean";
                 let what = format!("{}.{}.{}: {expected}, found {found}", key.section, key.name, name.get_ref());
                 self.reader.refuse(origin, what);
+            } else if names_a_file(name.get_ref()) {
+                self.reader.put_entry(key, name.get_ref().to_string(), self.found(raw(value.get_ref())), origin);
             } else {
                 self.reader.put_entry(key, name.get_ref().to_string(), raw(value.get_ref()), origin);
             }
         }
     }
+}
+
+/// Whether a storage option is the path of a file.
+fn names_a_file(option: &str) -> bool {
+    option.ends_with("_file") || option == "credential_path"
 }
 
 type Entry<'t, 'i> = (&'t Spanned<std::borrow::Cow<'i, str>>, &'t Spanned<DeValue<'i>>);

@@ -1,4 +1,4 @@
-//! Reads the files that settings name. What is wrong with one is told before anything is connected to.
+//! Tries the files that settings name. What is wrong with one is told before anything is connected to.
 
 use std::path::{Path, PathBuf};
 
@@ -8,40 +8,12 @@ use warehouse_sink_io::store::opendal::ObjectStore;
 use super::keys::Settings;
 use super::problem::Problem;
 
-/// What a storage option ends with that names a file which holds the value, unless the service has an option of that very name.
-const FILE: &str = "_file";
-
-/// Puts the contents of files where the storage options name them, and tries those that are read when NATS is connected to.
-/// Returns what can't be used.
-pub fn read(settings: &mut Settings) -> Vec<Problem> {
-    let mut unusable = options(settings);
+/// Tries the files that are read when NATS and the store are connected to. Returns what can't be used.
+pub fn unusable(settings: &Settings) -> Vec<Problem> {
+    let mut unusable = ObjectStore::check_options(settings.storage.service.as_str(), settings.storage.options.expose());
     nats(&settings.nats_config(), &mut unusable);
     pem("storage.tls_ca_file", settings.storage.tls_ca_file.as_deref(), &mut unusable);
-    unusable.into_iter().map(Problem::between).collect()
-}
-
-fn options(settings: &mut Settings) -> Vec<String> {
-    let mut unusable = Vec::new();
-    let service = settings.storage.service.as_str().to_owned();
-    let options = settings.storage.options.expose_mut();
-    let of_files = options.keys().filter(|key| !ObjectStore::has_option(&service, key));
-    let of_files: Vec<String> = of_files.filter_map(|key| key.strip_suffix(FILE)).map(str::to_owned).collect();
-    for name in of_files {
-        let key = format!("{name}{FILE}");
-        let Some(path) = options.remove(&key) else { continue };
-        if options.contains_key(&name) {
-            unusable
-                .push(format!("storage.options.{name} and storage.options.{key} exclude each other: keep one of them"));
-            continue;
-        }
-        match read_secret(Path::new(&path)) {
-            Ok(value) => {
-                options.insert(name, value);
-            }
-            Err(what) => unusable.push(format!("storage.options.{key} ({path}): {what}")),
-        }
-    }
-    unusable
+    unusable.into_iter().map(|what| Problem::between(&settings.origins, what)).collect()
 }
 
 fn nats(config: &NatsConfig, unusable: &mut Vec<String>) {

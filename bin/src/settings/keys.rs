@@ -10,6 +10,7 @@ use warehouse_sink_io::encode::Compression;
 use warehouse_sink_proto::{PartitionTime, PayloadColumns, TimeUnit};
 
 use super::address::{ListenAddress, NatsUrls};
+use super::problem::Origins;
 use super::reader::Reader;
 use super::routes::Routes;
 use super::schema_types::{Fields, Format, Headers, Paths, UnknownFields};
@@ -190,7 +191,7 @@ settings! {
         prefix: Option<Prefix> = Derived("`storage.prefix` with `-dead-letter` after it");
     }
 
-    /// What happens on SIGTERM or SIGINT.
+    /// What happens on SIGTERM, SIGINT or SIGQUIT.
     shutdown: Shutdown {
         /// How long writes may take before what is left is given back to the stream and the exit code is 3.
         timeout: Duration = Is("60s"), legacy "SHUTDOWN_TIMEOUT";

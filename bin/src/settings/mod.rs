@@ -34,7 +34,8 @@ pub use address::{ListenAddress, NatsUrls};
 pub use keys::{
     Batch, DeadLetter, LEGACY_OPTIONS, Nats, Observability, Parquet, SECTIONS, Schema, Settings, Shutdown, Storage,
 };
-pub use problem::{Origin, Problem, SettingsError};
+pub(crate) use nearest::name_hint;
+pub use problem::{Origin, Origins, Problem, SettingsError};
 pub use reference::reference;
 pub use routes::{Messages, RouteSettings, Routes};
 pub use schema_types::{Fields, Format, Headers, Paths, UnknownFields};
@@ -44,7 +45,7 @@ pub use types::{ColumnNames, LogFilter, LogFormat, Name, Options, Prefix, Secret
 use reader::Reader;
 
 impl Settings {
-    /// Reads the file, if there is one, the variables over it, and the files that they name.
+    /// Reads the file, if there is one, and the variables over it, and tries the files that they name.
     ///
     /// # Errors
     ///
@@ -53,15 +54,15 @@ impl Settings {
         file: Option<&Path>,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, SettingsError> {
-        let mut settings = match file {
+        let settings = match file {
             None => Self::parse(Path::new(""), "", variables)?,
             Some(path) => {
                 let text = std::fs::read_to_string(path)
                     .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
-                Self::parse(path, &text, variables)?
+                Self::parse_in(path.parent(), path, &text, variables)?
             }
         };
-        match files::read(&mut settings) {
+        match files::unusable(&settings) {
             unusable if unusable.is_empty() => Ok(settings),
             unusable => Err(SettingsError::Invalid(unusable)),
         }
@@ -78,8 +79,17 @@ impl Settings {
         text: &str,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, SettingsError> {
+        Self::parse_in(None, path, text, variables)
+    }
+
+    fn parse_in(
+        folder: Option<&Path>,
+        path: &Path,
+        text: &str,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, SettingsError> {
         let mut reader = Reader::default();
-        file::read(path, text, &mut reader);
+        file::read(path, text, folder, &mut reader);
         environment::read(variables, &mut reader);
         let settings = Settings::read(&mut reader);
         let problems = match &settings {

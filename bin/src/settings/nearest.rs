@@ -3,7 +3,9 @@
 use warehouse_sink_proto::COLUMNS;
 
 use super::keys::SECTIONS;
-use super::table::{Key, Section, VARIABLE_PREFIX};
+use super::table::{Key, Section, VARIABLE_PREFIX, variable_name};
+use super::types::Options;
+use super::value::Value;
 
 /// How alike two names must be for one to be suggested for the other, from 0 to 1.
 const ALIKE: f64 = 0.75;
@@ -50,16 +52,30 @@ pub fn column_hint(name: &str) -> String {
 
 /// The end of a message on an environment variable that begins like ours and isn't one.
 pub fn variable_hint(name: &str) -> String {
-    let tail = |name: &str| name.strip_prefix(VARIABLE_PREFIX).unwrap_or(name).to_uppercase();
-    let wanted = tail(name);
-    if let Some(advice) = wanted.to_lowercase().split_once("__").and_then(|(section, key)| gone(section, key)) {
+    let wanted = plain(name);
+    let is_gone = |(section, key, _): &&(&str, &str, &str)| plain(&variable_name(section, key)) == wanted;
+    if let Some(advice) = GONE.iter().find(is_gone).and_then(|(section, key, _)| gone(section, key)) {
         return advice;
     }
-    let likeness = |key: &&Key| strsim::jaro_winkler(&tail(&key.variable()), &wanted);
-    match best(keys(), ALIKE, likeness) {
-        Some(key) => format!("did you mean {}?", key.variable()),
-        None => format!("the names are {VARIABLE_PREFIX}SECTION__KEY, as in WAREHOUSE_SINK__NATS__URL"),
+    let of_options = keys().filter(|key| key.kind == Options::KIND).map(Key::variable).find_map(|options| {
+        let entry = wanted.strip_prefix(&plain(&options))?.strip_prefix('_')?;
+        Some(format!("did you mean {options}__{entry}?"))
+    });
+    let tail = |name: &str| name.strip_prefix(&plain(VARIABLE_PREFIX)).unwrap_or(name).to_owned();
+    let wanted = tail(&wanted);
+    let likeness = |key: &&Key| strsim::jaro_winkler(&tail(&plain(&key.variable())), &wanted);
+    match (of_options, best(keys(), ALIKE, likeness)) {
+        (Some(hint), _) => hint,
+        (None, Some(key)) => format!("did you mean {}?", key.variable()),
+        (None, None) => format!(
+            "the names are {VARIABLE_PREFIX}SECTION__KEY, as in WAREHOUSE_SINK__NATS__URL, and no other may begin so"
+        ),
     }
+}
+
+/// A name without what people mistake in it: small letters, and too many or too few underscores.
+fn plain(name: &str) -> String {
+    name.to_uppercase().split('_').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_")
 }
 
 /// The end of a message on a key that an earlier version had.
@@ -70,6 +86,14 @@ fn gone(section: &str, name: &str) -> Option<String> {
 
 fn keys() -> impl Iterator<Item = &'static Key> {
     SECTIONS.iter().flat_map(|section| section.keys)
+}
+
+/// The end of a message on a name that is none of these: the nearest, or all.
+pub fn name_hint<'a>(known: impl Iterator<Item = &'a str> + Clone, name: &str) -> String {
+    match best(known.clone(), ALIKE, |known| strsim::jaro_winkler(known, name)) {
+        Some(known) => format!("did you mean `{known}`?"),
+        None => format!("there are {}", join(known)),
+    }
 }
 
 /// The first of the candidates that are most alike, if alike enough.
@@ -124,5 +148,10 @@ mod tests {
         assert_eq!(hint, "did you mean WAREHOUSE_SINK__NATS__STREAM?");
         let hint = variable_hint("WAREHOUSE_SINK__BATCH_MAX_EVENTS");
         assert_eq!(hint, "did you mean WAREHOUSE_SINK__BATCH__MAX_EVENTS?");
+        let hint = variable_hint("warehouse_sink_nats__url");
+        assert_eq!(hint, "did you mean WAREHOUSE_SINK__NATS__URL?");
+        let hint = variable_hint("WAREHOUSE_SINK_STORAGE_OPTIONS__BUCKET");
+        assert_eq!(hint, "did you mean WAREHOUSE_SINK__STORAGE__OPTIONS__BUCKET?");
+        assert!(variable_hint("WAREHOUSE_SINK_QQQ").starts_with("the names are"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::problem::{Origin, Problem};
+use super::problem::{Origin, Origins, Problem};
 use super::table::{Default, Key};
 use super::value::{Raw, Value};
 
@@ -10,6 +10,8 @@ use super::value::{Raw, Value};
 #[derive(Debug, std::default::Default)]
 pub struct Reader {
     found: BTreeMap<(&'static str, &'static str), (Raw, Origin)>,
+    /// Where what was found came from.
+    pub origins: Origins,
     /// The mistakes so far.
     pub problems: Vec<Problem>,
 }
@@ -17,11 +19,13 @@ pub struct Reader {
 impl Reader {
     /// Keeps a value. A later source beats an earlier one.
     pub fn put(&mut self, key: &Key, raw: Raw, origin: Origin) {
+        self.origins.note(format!("{}.{}", key.section, key.name), origin.clone());
         self.found.insert((key.section, key.name), (raw, origin));
     }
 
     /// Keeps one entry of a key that is a table, beside those that it has.
     pub fn put_entry(&mut self, key: &Key, name: String, raw: Raw, origin: Origin) {
+        self.origins.note(format!("{}.{}.{name}", key.section, key.name), origin.clone());
         let empty = || (Raw::Table(BTreeMap::new()), origin);
         let (found, _) = self.found.entry((key.section, key.name)).or_insert_with(empty);
         if let Raw::Table(entries) = found {

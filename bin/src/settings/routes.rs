@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::nearest::name_hint;
 use super::schema_types::Fields;
 use super::types::{Prefix, is_subject};
 use super::value::{Raw, Value};
@@ -58,9 +59,45 @@ impl Value for Routes {
     }
 }
 
+/// The keys of a route.
+const KEYS: [&str; 7] = ["subject", "message", "columns", "prefix", "partition_by", "event_time", "explode"];
+
 impl RouteSettings {
+    /// What is wrong with one entry of a route, if anything is.
+    pub(super) fn mistake(key: &str, raw: &Raw) -> Option<String> {
+        let (is_right, expected) = match key {
+            "subject" => {
+                (raw.text().is_some_and(is_subject), "a subject, in which `*` and a `>` at the end stand for any token")
+            }
+            "prefix" => {
+                let is_right = Prefix::from_raw(raw).is_some_and(|prefix| !prefix.as_str().is_empty());
+                (is_right, Prefix::EXPECTED)
+            }
+            "partition_by" => (Fields::from_raw(raw).is_some(), Fields::EXPECTED),
+            "message" | "columns" | "event_time" | "explode" => (String::from_raw(raw).is_some(), String::EXPECTED),
+            _ => {
+                return Some(format!(
+                    "unknown key `{key}` in [[schema.route]]: {}",
+                    name_hint(KEYS.iter().copied(), key)
+                ));
+            }
+        };
+        (!is_right).then(|| format!("{key} of [[schema.route]] = {raw}: expected {expected}"))
+    }
+
+    /// What is wrong with the entries together, each of which is right by itself.
+    pub(super) fn mistake_between(has: impl Fn(&str) -> bool) -> Option<&'static str> {
+        match (has("message"), has("columns"), has("subject") && has("prefix")) {
+            (true, true, _) => Some("this [[schema.route]] has message and columns: keep one of them"),
+            (false, false, _) => Some(
+                "this [[schema.route]] does not say what its messages are: set message to a protobuf type, or columns for JSON",
+            ),
+            (_, _, false) => Some("this [[schema.route]] needs a subject and a prefix"),
+            _ => None,
+        }
+    }
+
     fn from_entries(entries: &BTreeMap<String, Raw>) -> Option<Self> {
-        const KEYS: [&str; 7] = ["subject", "message", "columns", "prefix", "partition_by", "event_time", "explode"];
         if entries.keys().any(|key| !KEYS.contains(&key.as_str())) {
             return None;
         }

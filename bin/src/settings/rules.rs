@@ -39,7 +39,7 @@ pub fn broken(settings: &Settings) -> Vec<Problem> {
     dead_letter(settings, &mut broken);
     columns(settings, &mut broken);
     routes(settings, &mut broken);
-    broken.into_iter().map(Problem::between).collect()
+    broken.into_iter().map(|what| Problem::between(&settings.origins, what)).collect()
 }
 
 /// One half of the budget fills while the other is written: a batch that needs more would never fill.

@@ -70,6 +70,8 @@ macro_rules! settings {
         #[derive(Clone, Debug, PartialEq)]
         pub struct Settings {
             $( $(#[doc = $section_doc])+ pub $section: $Section, )+
+            /// Where they came from.
+            pub origins: Origins,
         }
 
         $(
@@ -91,7 +93,7 @@ macro_rules! settings {
         impl Settings {
             pub(super) fn read(reader: &mut Reader) -> Option<Self> {
                 $( let $section = $Section::read(reader); )+
-                Some(Self { $( $section: $section?, )+ })
+                Some(Self { $( $section: $section?, )+ origins: reader.origins.clone() })
             }
         }
 

@@ -167,11 +167,14 @@ const LONGEST_PREFIX: usize = 256;
 
 impl Value for Prefix {
     const KIND: &'static str = "prefix";
-    const EXPECTED: &'static str = "a path of at most 256 bytes without `.`, `..` or empty segments";
+    const EXPECTED: &'static str = "a path of at most 256 bytes without `.`, `..` or empty segments, none of which begins or ends with white space";
 
     fn from_raw(raw: &Raw) -> Option<Self> {
         let prefix = raw.text()?.trim_matches('/');
-        let usable = |segment: &str| !matches!(segment, "" | "." | "..") && !segment.contains(char::is_control);
+        let usable = |segment: &str| {
+            // Stores and readers take white space off the ends of a name, each in its own way.
+            !matches!(segment, "" | "." | "..") && !segment.contains(char::is_control) && segment.trim() == segment
+        };
         let valid = prefix.is_empty() || (prefix.len() <= LONGEST_PREFIX && prefix.split('/').all(usable));
         valid.then(|| Prefix(prefix.to_owned()))
     }
@@ -209,11 +212,6 @@ impl Options {
     /// The settings by their OpenDAL names, secrets among them.
     pub fn expose(&self) -> &BTreeMap<String, String> {
         &self.0
-    }
-
-    /// The settings, to be changed.
-    pub(super) fn expose_mut(&mut self) -> &mut BTreeMap<String, String> {
-        &mut self.0
     }
 }
 

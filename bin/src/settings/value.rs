@@ -107,12 +107,8 @@ impl<T: Value> Value for Option<T> {
     const KIND: &'static str = T::KIND;
     const EXPECTED: &'static str = T::EXPECTED;
 
-    /// An empty variable counts as unset: compose files and charts pass on variables that nobody set that way.
     fn from_raw(raw: &Raw) -> Option<Self> {
-        match raw {
-            Raw::Plain(text) if text.is_empty() => Some(None),
-            other => T::from_raw(other).map(Some),
-        }
+        T::from_raw(raw).map(Some)
     }
 
     fn absent() -> Option<Self> {
@@ -192,10 +188,10 @@ impl Value for String {
 
 impl Value for PathBuf {
     const KIND: &'static str = "path";
-    const EXPECTED: &'static str = "the path of a file";
+    const EXPECTED: &'static str = "the path of a file, without white space before or after it";
 
     fn from_raw(raw: &Raw) -> Option<Self> {
-        raw.text().filter(|text| !text.is_empty()).map(PathBuf::from)
+        raw.text().filter(|text| !text.is_empty() && text.trim() == *text).map(PathBuf::from)
     }
 }
 
@@ -238,13 +234,6 @@ mod tests {
             assert_eq!(plain::<NonZeroUsize>(wrong), None, "{wrong:?}");
         }
         assert_eq!(plain::<NonZeroU32>("4294967296"), None, "more than the type holds");
-    }
-
-    #[test]
-    fn an_empty_variable_unsets_an_optional_setting() {
-        assert_eq!(plain::<Option<String>>(""), Some(None));
-        assert_eq!(plain::<Option<String>>("a"), Some(Some("a".to_owned())));
-        assert_eq!(Option::<String>::from_raw(&Raw::Text(String::new())), None, "but not in the file");
     }
 
     #[test]

@@ -168,7 +168,7 @@ fn columns_that_cannot_be_used_are_refused() {
             "schema: the columns can't be read: line 2: unknown type `int46`: expected bool, int32",
         ),
         (of("id: int64, id: string"), "line 1: column \"id\" is declared twice"),
-        (of(good).set("schema", "partition_by", vec!["shop.town"]), "schema: no column is declared for shop.town"),
+        (of(good).set("schema", "partition_by", vec!["shop.town"]), "schema: no column is declared for shop.town; "),
         (
             of(good).set("schema", "partition_by", vec!["f"]),
             "rows can't be partitioned by f: only strings, whole numbers",

@@ -245,6 +245,14 @@ fn a_schema_that_cannot_be_used_is_refused() {
     nats.create_stream(Settings::STREAM);
     let broken = folder.path().join("broken.proto");
     fs::write(&broken, "syntax = \"proto3\";\nmessage Broken {\n  strin name = 1;\n}\n").unwrap();
+    fs::create_dir_all(folder.path().join("lib/shop")).unwrap();
+    fs::write(folder.path().join("lib/money.proto"), "syntax = \"proto3\";\n").unwrap();
+    let [importing, alone] = ["money", "rates"].map(|import| {
+        let file = folder.path().join(format!("lib/shop/{import}.proto"));
+        fs::write(&file, format!("syntax = \"proto3\";\nimport \"lib/{import}.proto\";\nmessage Order {{}}\n"))
+            .unwrap();
+        file
+    });
     let base = Settings::new(&nats.url()).local(folder.path()).set("schema", "format", "protobuf");
     let of = |file: &Path, message: &str| {
         let settings = base.clone().set("schema", "proto_files", vec![file.to_string_lossy().into_owned()]);
@@ -253,9 +261,20 @@ fn a_schema_that_cannot_be_used_is_refused() {
     let good = of(&proto("table3.proto"), "table3.Row");
     let cases = [
         (of(&broken, "Broken"), vec!["schema: ", "broken.proto:3:", "strin"]),
-        (of(&proto("table3.proto"), "table3.Rows"), vec!["schema: the descriptor set has no message table3.Rows"]),
+        (
+            of(&proto("table3.proto"), "table3.Rows"),
+            vec![
+                "schema: the descriptor set has no message table3.Rows; did you mean `table3.Row`? (schema.message, ",
+                "sink.toml:",
+            ],
+        ),
         (of(&folder.path().join("none.proto"), "None"), vec!["schema: ", "none.proto"]),
-        (good.clone().set("schema", "partition_by", vec!["shop.city"]), vec!["message table3.Shop has no field city"]),
+        (of(&importing, "Order"), vec!["import 'lib/money.proto' not found; it is in ", "set schema.include = ["]),
+        (of(&alone, "Order"), vec!["schema.include must hold the folder that \"lib/rates.proto\" begins in"]),
+        (
+            good.clone().set("schema", "partition_by", vec!["shop.city"]),
+            vec!["message table3.Shop has no field city", "; there are ", "owner", "(schema.partition_by, "],
+        ),
         (good.clone().set("schema", "event_time", "id"), vec!["id can't be the event's time"]),
         (
             good.clone().set("parquet", "bloom_filter_columns", vec!["shop.city"]),

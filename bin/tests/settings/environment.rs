@@ -106,19 +106,21 @@ fn s3_variables_mean_nothing_to_another_service() {
 }
 
 #[test]
-fn an_empty_legacy_variable_counts_as_unset() {
-    let settings = parse(FILE, &[("BATCH_MAX_EVENTS", ""), ("S3_BUCKET", "")]).unwrap();
-    assert_eq!(settings.batch.max_events.get(), 100);
-    assert_eq!(settings.storage.options.expose()["bucket"], "file");
-}
-
-#[test]
-fn an_empty_variable_of_ours_is_a_value_where_it_can_be_one() {
-    let empty = ("WAREHOUSE_SINK__STORAGE__PREFIX", "");
-    assert_eq!(parse("", &[empty]).unwrap().storage.prefix.as_str(), "");
-    let unset = ("WAREHOUSE_SINK__NATS__TOKEN", "");
-    assert_eq!(parse("[nats]\ntoken = \"t\"", &[unset]).unwrap().nats.token, None);
-    assert_eq!(mistakes("", &[("WAREHOUSE_SINK__BATCH__MAX_EVENTS", "")]).len(), 1);
+fn an_empty_variable_counts_as_unset_whichever_it_is() {
+    let by_the_file = parse(FILE, &[]).unwrap();
+    let keys = SECTIONS.iter().flat_map(|section| section.keys);
+    let own = keys.clone().map(|key| key.variable()).chain(["WAREHOUSE_SINK__STORAGE__OPTIONS__BUCKET".to_owned()]);
+    let legacy = keys.flat_map(|key| key.legacy).chain(LEGACY_OPTIONS.iter().map(|(name, _)| name));
+    for name in own.chain(legacy.map(|name| (*name).to_owned())) {
+        assert_eq!(parse(FILE, &[(&name, "")]).unwrap(), by_the_file, "{name}");
+    }
+    let settings = parse("[nats]\ntoken = \"t\"", &[("WAREHOUSE_SINK__NATS__TOKEN", "")]).unwrap();
+    assert_eq!(settings.nats.token.unwrap().expose(), "t");
+    // An empty prefix is a slash.
+    assert_eq!(parse("", &[("WAREHOUSE_SINK__STORAGE__PREFIX", "/")]).unwrap().storage.prefix.as_str(), "");
+    // Beside its twin, too.
+    let twins = [("WAREHOUSE_SINK__NATS__TOKEN", ""), ("WAREHOUSE_SINK__NATS__TOKEN_FILE", "/run/token")];
+    assert_eq!(parse("", &twins).unwrap().nats.token_file.unwrap(), Path::new("/run/token"));
 }
 
 #[test]
@@ -130,8 +132,30 @@ fn an_unknown_variable_is_told_with_its_neighbour() {
         ]
     );
     assert_eq!(mistakes("", &[("WAREHOUSE_SINK__FOO", "x")]).len(), 1);
-    // Kubernetes sets such variables for a service of our name.
-    parse("", &[("WAREHOUSE_SINK_PORT_9090_TCP_ADDR", "10.0.0.1")]).unwrap();
+    for (name, meant) in [
+        ("WAREHOUSE_SINK_NATS__URL", "NATS__URL"),
+        ("WAREHOUSE_SINK_NATS_URL", "NATS__URL"),
+        ("WAREHOUSE_SINK__NATS_URL", "NATS__URL"),
+        ("warehouse_sink__batch__max_events", "BATCH__MAX_EVENTS"),
+        ("WAREHOUSE_SINK_STORAGE__OPTIONS__BUCKET", "STORAGE__OPTIONS__BUCKET"),
+        ("WAREHOUSE_SINK__STORAGE__OPTIONS_SECRET_ACCESS_KEY", "STORAGE__OPTIONS__SECRET_ACCESS_KEY"),
+    ] {
+        let expected = format!("environment variable {name}: no such setting: did you mean WAREHOUSE_SINK__{meant}?");
+        assert_eq!(mistakes("", &[(name, "x")]), [expected]);
+    }
+    // Kubernetes sets such variables for services of our name.
+    for name in [
+        "SERVICE_HOST",
+        "SERVICE_PORT",
+        "SERVICE_PORT_HTTP",
+        "PORT",
+        "PORT_9090_TCP",
+        "PORT_9090_TCP_ADDR",
+        "METRICS_SERVICE_HOST",
+        "METRICS_PORT_9090_TCP_PROTO",
+    ] {
+        parse("", &[(&format!("WAREHOUSE_SINK_{name}"), "10.0.0.1")]).unwrap();
+    }
 }
 
 #[test]

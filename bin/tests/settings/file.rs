@@ -138,7 +138,7 @@ fn what_an_earlier_version_had_is_refused_with_what_to_do() {
             "sink.toml:3: unknown key `takeover_after` in [nats]: it was removed, replicas share the consumer, and none \
              stands by: leave it out"
                 .to_owned(),
-            format!("WAREHOUSE_SINK__NATS__ACK: no such setting: {kept}"),
+            format!("environment variable WAREHOUSE_SINK__NATS__ACK: no such setting: {kept}"),
         ]
     );
 }
@@ -169,6 +169,13 @@ fn wrong_values_are_told_with_line_and_what_is_expected() {
         ("[nats]\nfilter_subjects = [\"a.>.b\"]", "sink.toml:2: nats.filter_subjects = [\"a.>.b\"]: expected an array"),
         ("[nats]\ntls_required = \"yes\"", "sink.toml:2: nats.tls_required = \"yes\": expected true or false"),
         ("[storage]\nprefix = \"a/../b\"", "sink.toml:2: storage.prefix = \"a/../b\": expected a path"),
+        ("[storage]\nprefix = \" events\"", "sink.toml:2: storage.prefix = \" events\": expected a path"),
+        ("[storage]\nprefix = \"a /b\"", "sink.toml:2: storage.prefix = \"a /b\": expected a path"),
+        ("[dead_letter]\nprefix = \"a\\u00a0\"", "sink.toml:2: dead_letter.prefix = "),
+        (
+            "[nats]\ntls_ca_file = \"ca.pem \"",
+            "sink.toml:2: nats.tls_ca_file = \"ca.pem \": expected the path of a file",
+        ),
         ("[storage]\noptions = 5", "sink.toml:2: storage.options = [redacted]: expected a table"),
         ("[parquet]\ncompression = \"zstd(23)\"", "sink.toml:2: parquet.compression = \"zstd(23)\": expected zstd"),
         ("[observability]\nlog_level = \"inof\"", "sink.toml:2: observability.log_level = \"inof\": expected error"),
@@ -192,6 +199,51 @@ fn wrong_values_are_told_with_line_and_what_is_expected() {
         assert_eq!(mistakes.len(), 1, "{text}: {mistakes:?}");
         assert!(mistakes[0].starts_with(expected), "{text}:\n{}\n{expected}", mistakes[0]);
     }
+}
+
+#[test]
+fn mistakes_in_routes_are_told_where_they_are() {
+    let route = |more: &str| format!("[schema]\nformat = \"json\"\n[[schema.route]]\nsubject = \"a.>\"\n{more}\n");
+    let good = "columns = \"a: int64\"\nprefix = \"rows\"";
+    assert!(parse(&route(good), &[]).is_ok());
+    for (more, expected) in [
+        (
+            &*format!("{good}\npartition = [\"a\"]"),
+            "sink.toml:7: unknown key `partition` in [[schema.route]]: did you mean `partition_by`?",
+        ),
+        (
+            "columns = \"a: int64\"\nprefix = \"rows \"",
+            "sink.toml:6: prefix of [[schema.route]] = \"rows \": expected a path",
+        ),
+        ("columns = 5\nprefix = \"rows\"", "sink.toml:5: columns of [[schema.route]] = 5: expected text"),
+        ("prefix = \"rows\"", "sink.toml:3: this [[schema.route]] does not say what its messages are"),
+        ("columns = \"a: int64\"", "sink.toml:3: this [[schema.route]] needs a subject and a prefix"),
+        (&*format!("{good}\nmessage = \"a.B\""), "sink.toml:3: this [[schema.route]] has message and columns"),
+    ] {
+        let mistakes = mistakes(&route(more), &[]);
+        assert!(mistakes.len() == 1 && mistakes[0].starts_with(expected), "{more}: {mistakes:?}");
+    }
+}
+
+/// Paths are looked for beside the file, wherever the program is started, and in the working directory if they are not there.
+#[test]
+fn a_relative_path_is_beside_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("proto")).unwrap();
+    for name in ["proto/a.proto", "token"] {
+        std::fs::write(folder.path().join(name), "hunter2").unwrap();
+    }
+    let file = folder.path().join("sink.toml");
+    let text = "[nats]\ntoken_file = \"token\"\n[schema]\nformat = \"protobuf\"\nmessage = \"a.B\"\n\
+        proto_files = [\"proto/a.proto\", \"proto/b.proto\"]\ninclude = [\"proto\"]\n[storage.options]\nbucket_file = \"token\"";
+    std::fs::write(&file, text).unwrap();
+    let settings = Settings::load(Some(&file), []).unwrap();
+    let there = |name: &str| folder.path().join(name);
+    assert_eq!(settings.nats.token_file, Some(there("token")));
+    let schema = settings.schema;
+    assert_eq!(schema.proto_files.unwrap().as_slice(), [there("proto/a.proto"), "proto/b.proto".into()]);
+    assert_eq!(schema.include.unwrap().as_slice(), [there("proto")]);
+    assert_eq!(settings.storage.options.expose()["bucket_file"], there("token").to_str().unwrap());
 }
 
 #[test]

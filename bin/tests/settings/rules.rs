@@ -161,9 +161,21 @@ fn every_broken_rule_says_what_to_change() {
     for (text, start, end) in BROKEN {
         let mistakes = mistakes(text, &[]);
         assert_eq!(mistakes.len(), 1, "{text}: {mistakes:?}");
-        let message = &mistakes[0];
+        // The line is that of a setting that the message names, or of its section.
+        let (line, message) = mistakes[0].strip_prefix("sink.toml:").and_then(|rest| rest.split_once(": ")).unwrap();
+        let line: usize = line.parse().unwrap();
+        assert!((2..=text.lines().count()).contains(&line), "{text}: line {line}");
         assert!(message.starts_with(start) && message.ends_with(end), "{text}:\n{message}");
     }
+}
+
+#[test]
+fn a_mistake_has_the_line_of_the_setting_that_it_names_first() {
+    let text = "[batch]\nmax_bytes = \"1MiB\"\nmax_events = 100\n\nmax_buffered_events = 150";
+    assert!(mistakes(text, &[])[0].starts_with("sink.toml:5: batch.max_buffered_events (150)"));
+    let variable = ("WAREHOUSE_SINK__BATCH__MAX_BUFFERED_EVENTS", "150");
+    let said = mistakes("[batch]\nmax_events = 100", &[variable]);
+    assert!(said[0].starts_with("environment variable WAREHOUSE_SINK__BATCH__MAX_BUFFERED_EVENTS: batch."), "{said:?}");
 }
 
 #[test]

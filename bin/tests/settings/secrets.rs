@@ -61,12 +61,24 @@ fn load(text: &str, files: &[(&str, &str)]) -> Result<Settings, String> {
 
 #[test]
 fn a_storage_option_can_be_a_file() {
-    let text = "[storage.options]\nbucket = \"b\"\nsecret_access_key_file = \"DIR/key\"";
+    let text = "[storage.options]\nbucket = \"b\"\nsecret_access_key = \"\"\nsecret_access_key_file = \"DIR/key\"\n\
+        session_token_file = \"\"";
     let settings = load(text, &[("key", "hunter2\r\n")]).unwrap();
-    let options = settings.storage.options.expose();
-    assert_eq!(options["secret_access_key"], SECRET);
-    assert!(!options.contains_key("secret_access_key_file"));
     assert!(!format!("{settings:?}").contains(SECRET));
+}
+
+#[test]
+fn a_storage_option_that_cannot_work_is_refused_with_its_line() {
+    let cases = [
+        ("endpoint = \"minio:9000\"", "storage.options.endpoint: it must begin with http:// or https://"),
+        ("checksum_algorithm = \"md5\"", "storage.options.checksum_algorithm: md5 is not possible"),
+        ("bucket = \"b \"", "storage.options.bucket: it begins or ends with white space"),
+        ("session_token_file = \"DIR/key\"", "storage.options.session_token_file (DIR/key): it begins or ends"),
+    ];
+    for (line, words) in cases {
+        let said = load(&format!("[storage.options]\n\n{line}"), &[("key", "hunter2 \n")]).map(|_| ()).unwrap_err();
+        assert!(said.starts_with(&format!("DIR/sink.toml:3: {words}")) && said.lines().count() == 1, "{said}");
+    }
 }
 
 #[test]

@@ -15,6 +15,8 @@
 
 mod classify;
 mod local;
+mod login;
+mod options;
 mod probe;
 mod read;
 mod reason;
@@ -44,6 +46,7 @@ pub use self::reason::Reason;
 
 use self::classify::Step;
 use self::local::Local;
+use self::login::Login;
 use self::services::{Service, Upload};
 use self::transport::{Record, Recorder, Trusted};
 use self::upload::{Body, Ended, GiveUp};
@@ -59,7 +62,7 @@ pub struct ObjectStore(Arc<Inner>);
 
 struct Inner {
     service: &'static Service,
-    operator: Operator,
+    login: Login,
     transport: ReqwestTransport,
     /// Present for the local file system.
     local: Option<Local>,
@@ -99,13 +102,16 @@ pub enum OpenError {
         hint: String,
     },
     /// An option is missing without which the service cannot work.
-    #[error("service `{service}` needs the option `{key}`")]
+    #[error("service `{service}` needs the option `{key}`: set storage.options.{key}")]
     MissingOption {
         /// The service.
         service: &'static str,
         /// The option.
         key: &'static str,
     },
+    /// Options are wrong, or the files that they name.
+    #[error("{0}")]
+    Options(String),
     /// The service cannot work with the value of an option.
     #[error("service `{service}`: {source}")]
     Invalid {
@@ -136,9 +142,21 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    fn options(wrong: Vec<String>) -> Self {
+        OpenError::Options(wrong.join("; "))
+    }
+}
+
 impl ObjectStore {
-    /// Opens a service with its own OpenDAL options, such as `bucket` and `endpoint` for `s3` or `root` for `fs`. With a file of
-    /// certificates in PEM, those are the authorities that are trusted, and the system's are not.
+    /// What is wrong with the options of a service, and with the files that they name, as far as it can be told without the service: a line
+    /// each.
+    pub fn check_options(service: &str, given: &BTreeMap<String, String>) -> Vec<String> {
+        options::read(service, given).err().unwrap_or_default()
+    }
+
+    /// Opens a service with its own OpenDAL options, such as `bucket` and `endpoint` for `s3` or `root` for `fs`, each of which may be
+    /// given as a file, with `_file` after its name. With a file of certificates in PEM, those are the authorities that are trusted, and the system's are not.
     ///
     /// Nothing is asked of a remote store yet. For the local file system, the root directory is made if it is missing,
     /// and what crashed runs left unfinished in it is removed; this blocks for some milliseconds.
@@ -151,13 +169,14 @@ impl ObjectStore {
         options: &BTreeMap<String, String>,
         ca_file: Option<&Path>,
     ) -> Result<ObjectStore, OpenError> {
-        let service = services::find(service, options)?;
-        let mut options = options.clone();
-        let local = match service.name {
-            services::FS => Some(Local::open(&mut options)?),
-            _ => None,
-        };
-        ObjectStore::build(service, &options, ca_file, local)
+        let read = options::read(service, options).map_err(OpenError::options)?;
+        let service = services::find(service, &read)?;
+        if service.name == services::FS {
+            let mut options = read;
+            let local = Local::open(&mut options)?;
+            return ObjectStore::build(service, &options, ca_file, Some(local));
+        }
+        ObjectStore::build(service, options, ca_file, None)
     }
 
     /// Gives up all writes that are still under way, and waits for up to ten seconds until they have cleaned up behind themselves: what a
@@ -168,30 +187,37 @@ impl ObjectStore {
         }
     }
 
-    /// Whether a service that is compiled in has an option of this name.
-    pub fn has_option(service: &str, key: &str) -> bool {
-        services::has_option(service, key)
-    }
-
     fn build(
         service: &'static Service,
         options: &BTreeMap<String, String>,
         ca_file: Option<&Path>,
         local: Option<Local>,
     ) -> Result<ObjectStore, OpenError> {
-        let (transport, operator) = operator(service, options, ca_file)?;
-        Ok(ObjectStore(Arc::new(Inner { service, operator, transport, local, closing: watch::Sender::new(false) })))
+        let transport = transport(service, options, ca_file)?;
+        let login = Login::new(service, options, transport.clone())?;
+        Ok(ObjectStore(Arc::new(Inner { service, login, transport, local, closing: watch::Sender::new(false) })))
+    }
+
+    /// Takes over credentials that have changed.
+    async fn renew(&self) {
+        if self.0.login.may_be_others() {
+            let inner = Arc::clone(&self.0);
+            // A look that breaks off leaves the credentials from before.
+            let _ = spawn_blocking(move || inner.login.renew()).await;
+        }
     }
 
     /// The operator for one attempt, whose requests are recorded.
     fn recorded(&self, record: &Record) -> Operator {
-        let Inner { service, operator, transport, .. } = &*self.0;
+        let Inner { service, login, transport, .. } = &*self.0;
+        let operator = login.operator();
         let recorder = Recorder { inner: transport.clone(), commits: service.commits, record: record.clone() };
         let context = operator.base_context().with_http_transport(HttpTransporter::new(recorder));
-        operator.clone().with_context(context)
+        operator.with_context(context)
     }
 
     async fn upload(&self, key: &str, body: Body, give_up: GiveUp) -> Result<(), StoreError> {
+        self.renew().await;
         let record = Record::new();
         let operator = self.recorded(&record);
         let ended = match self.0.service.upload {
@@ -226,10 +252,16 @@ impl ObjectStore {
     }
 
     fn error(&self, step: Step, record: &Record, error: opendal::Error) -> StoreError {
-        let effect = match &self.0.local {
+        let mut effect = match &self.0.local {
             Some(_) => classify::local(step, &error),
             None => classify::http(record.commit(), &error),
         };
+        if self.0.local.is_none() && login::is_refused(record.answered(), &error) {
+            self.0.login.refused();
+            if effect == Effect::NotApplied(Failure::Permanent) && self.0.login.may_heal() {
+                effect = Effect::NotApplied(Failure::Temporary);
+            }
+        }
         let reason = Reason::from(error);
         let message = match record.answered() {
             Some(status) => format!("the server answered {status}: {reason}"),
@@ -276,12 +308,12 @@ impl Store for ObjectStore {
     }
 }
 
-/// The service with HTTP connections of its own.
-fn operator(
+/// HTTP connections of a store's own.
+fn transport(
     service: &'static Service,
     options: &BTreeMap<String, String>,
     ca_file: Option<&Path>,
-) -> Result<(ReqwestTransport, Operator), OpenError> {
+) -> Result<ReqwestTransport, OpenError> {
     let transport = transport::client(match ca_file {
         Some(path) => Trusted::File(path),
         None if service.name == services::FS => Trusted::Nobody,
@@ -290,11 +322,7 @@ fn operator(
     if options.contains_key(ASSUMED_ROLE) {
         HttpTransporter::install_default(transport.clone());
     }
-    let operator =
-        (service.build)(options).map_err(|error| OpenError::Invalid { service: service.name, source: error.into() })?;
-    let context = operator.base_context().with_http_transport(HttpTransporter::new(transport.clone()));
-    let operator = operator.with_context(context);
-    Ok((transport, operator))
+    Ok(transport)
 }
 
 /// Refuses a key that would not be stored under its own name, or that leads out of the store's root.

@@ -4,6 +4,7 @@
 
 mod azure;
 mod gcs;
+mod rotated;
 mod s3;
 mod wire;
 mod world;

@@ -26,15 +26,15 @@ fn now() -> u64 {
 }
 
 /// A store with an STS that trusts the tokens of one cluster.
-struct Cloud {
-    world: World,
+pub(super) struct Cloud {
+    pub world: World,
     folder: TempDir,
     cluster: RsaKey,
     _issuer: HttpServer,
 }
 
 impl Cloud {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let (folder, cluster) = (tempfile::tempdir().unwrap(), RsaKey::new());
         let keys = cluster.jwks().to_string();
         let issuer = HttpServer::start(move |_, _| (200, keys.clone()));
@@ -58,11 +58,11 @@ impl Cloud {
         Self { world: World::new(Store::S3(server)), folder, cluster, _issuer: issuer }
     }
 
-    fn settings(&self, bucket: &str) -> Settings {
+    pub fn settings(&self, bucket: &str) -> Settings {
         self.world.settings(bucket)
     }
 
-    fn write(&self, name: &str, text: &str) -> String {
+    pub fn write(&self, name: &str, text: &str) -> String {
         let path = self.folder.path().join(name);
         fs::write(&path, text).unwrap();
         path.display().to_string()
@@ -75,7 +75,7 @@ impl Cloud {
     }
 
     /// Temporary keys of the role, from the STS, as an instance's and a container's servers hand them out.
-    fn lend(&self) -> impl Fn(Duration) -> Value + Send + Sync + 'static {
+    pub fn lend(&self) -> impl Fn(Duration) -> Value + Send + Sync + 'static {
         let (address, token) = (self.world.store.address(), self.pod_token(&self.cluster));
         move |lifetime| {
             let form = format!(

@@ -8,8 +8,8 @@ use warehouse_sink_testkit::{NatsServer, Settings, Sink, Store, publish};
 pub(crate) use crate::PROGRAM;
 pub const SOON: Duration = Duration::from_secs(120);
 /// All that is said when every way to log in has failed.
-pub const UNTOLD: &str = "failed to load signing credential";
-const FILES: &str = "warehouse_sink_files_total";
+pub const UNTOLD: &str = "no credentials were found: set them in storage.options";
+pub const FILES: &str = "warehouse_sink_files_total";
 
 /// Variables of the sink's environment, which has no others but `PATH`.
 pub type Environment<'a> = &'a [(&'a str, &'a str)];
@@ -87,7 +87,8 @@ impl World {
     }
 }
 
-fn start(settings: &Settings, environment: Environment<'_>) -> Sink {
+/// Starts a sink that has no variables but these.
+pub fn start(settings: &Settings, environment: Environment<'_>) -> Sink {
     Sink::start_with(PROGRAM, settings, |command: &mut Command| {
         command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.envs(environment.iter().copied());

@@ -15,7 +15,11 @@ fn a_certificate_is_taken_from_the_authorities_in_the_file_alone() {
 
     for refused in [&without, &with(&foreign)] {
         let said = refusal(refused);
-        assert!(said.contains("certificate"), "{said}");
+        assert!(said.contains("certificate") && said.contains("storage.tls_ca_file"), "{said}");
+    }
+    for (scheme, address, meant) in [("https", gcs.address(), "http://"), ("http", gcs.tls_address(), "https://")] {
+        let said = refusal(&with(&ours).set("storage.options", "endpoint", format!("{scheme}://{address}")));
+        assert!(said.contains(&format!("is storage.options.endpoint to begin with {meant}?")), "{said}");
     }
     let ended = check(PROGRAM, &with(&ours));
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));

@@ -52,7 +52,7 @@ impl ObjectStore {
             None => Vec::new(),
         };
         let result = self.write_and_read(&key).await;
-        let removed = self.0.operator.delete(&key).await;
+        let removed = self.0.login.operator().delete(&key).await;
         local::remove_empty(&made);
         result?;
         removed.map_err(|error| ProbeError::Remove { key, source: error.into() })
@@ -60,7 +60,7 @@ impl ObjectStore {
 
     async fn write_and_read(&self, key: &str) -> Result<(), ProbeError> {
         self.put(key, Bytes::from_static(BODY)).await?;
-        let read = self.0.operator.read(key).await.map_err(|error| ProbeError::Read(error.into()))?;
+        let read = self.0.login.operator().read(key).await.map_err(|error| ProbeError::Read(error.into()))?;
         if read.to_bytes() == BODY { Ok(()) } else { Err(ProbeError::Different) }
     }
 }

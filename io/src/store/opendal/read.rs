@@ -14,7 +14,8 @@ use opendal::{ErrorKind, Operator};
 use tokio::task::spawn_blocking;
 
 use super::local::TEMPORARY_OPTION;
-use super::{OpenError, Reason, operator, services, walk};
+use super::login::operator;
+use super::{OpenError, Reason, options, services, transport, walk};
 
 /// How long one answer may take: a page of a list, or a part of an object. A connection that died without a word is noticed by it. However
 /// many pages there are, the list may take as long as they come.
@@ -64,8 +65,8 @@ impl ObjectReader {
         options: &BTreeMap<String, String>,
         ca_file: Option<&Path>,
     ) -> Result<ObjectReader, OpenError> {
-        let service = services::find(service, options)?;
-        let (mut options, mut root) = (options.clone(), None);
+        let mut options = options::read(service, options).map_err(OpenError::options)?;
+        let (service, mut root) = (services::find(service, &options)?, None);
         if service.name == services::FS {
             // OpenDAL makes both directories where they are missing.
             options.remove(TEMPORARY_OPTION);
@@ -75,12 +76,13 @@ impl ObjectReader {
             }
             root = Some(path);
         }
-        let (_, operator) = operator(service, &options, ca_file)?;
+        let operator = operator(service, &options, &transport(service, &options, ca_file)?)?;
         Ok(ObjectReader { operator: patient(&operator, READ_TIMEOUT, RETRY_AFTER), root })
     }
 
-    /// Every object whose key begins with the prefix and a slash, in no particular order. An empty prefix means all. What is in a
-    /// folder whose name begins with a dot is left out, as readers leave it out. `so_far` hears how many there are, again and again.
+    /// Every object whose key begins with the prefix and a slash, in no particular order. An empty prefix means all. What is below the
+    /// prefix in a folder whose name begins with a dot is left out, as readers leave it out. `so_far` hears how many there are, again
+    /// and again.
     ///
     /// # Errors
     ///
@@ -94,12 +96,14 @@ impl ObjectReader {
             // What leads out of the root leads nowhere.
             Some(_) if folder.split('/').any(|name| name == "..") => Vec::new(),
             Some(root) => {
-                let root = root.clone();
+                let (root, folder) = (root.clone(), folder.clone());
                 spawn_blocking(move || walk::files(&root, &folder)).await.map_err(io::Error::from)??
             }
             None => self.list_store(&folder, so_far).await.map_err(Reason::from)?,
         };
-        objects.retain(|object| !object.key.split('/').any(|name| name.starts_with('.')));
+        let is_hidden =
+            |key: &str| key.strip_prefix(&folder).unwrap_or(key).split('/').any(|name| name.starts_with('.'));
+        objects.retain(|object| !is_hidden(&object.key));
         Ok(objects)
     }
 
@@ -108,7 +112,11 @@ impl ObjectReader {
         let Some(mut lister) = found_or_none(self.operator.lister_with(folder).recursive(true).await)? else {
             return Ok(found);
         };
-        while let Some(entry) = found_or_none(lister.try_next().await)?.flatten() {
+        loop {
+            let next = lister.try_next().await;
+            // Only the first page can say that there is nothing: a list that ends early would be taken for all that there is.
+            let next = if found.is_empty() { found_or_none(next)?.flatten() } else { next? };
+            let Some(entry) = next else { break };
             if entry.metadata().is_file() {
                 found.push(Object { key: entry.path().to_owned(), size: entry.metadata().content_length() });
                 so_far(found.len() as u64);

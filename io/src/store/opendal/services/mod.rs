@@ -69,6 +69,8 @@ const fn needs(names: &'static [&'static str]) -> Required {
 
 /// The local file system's name among the services.
 pub(super) const FS: &str = "fs";
+/// S3's.
+pub(super) const S3: &str = "s3";
 
 /// Whether a service that is compiled in has an option of this name.
 pub(super) fn has_option(service: &str, key: &str) -> bool {
@@ -215,13 +217,22 @@ mod tests {
 
     #[test]
     fn a_missing_option_is_named() {
-        assert_eq!(refusal("fs", &[]), "service `fs` needs the option `root`");
-        assert_eq!(refusal("fs", &[("root", "")]), "service `fs` needs the option `root`");
-        assert_eq!(refusal("s3", &[("region", "r")]), "service `s3` needs the option `bucket`");
+        assert_eq!(refusal("fs", &[]), "service `fs` needs the option `root`: set storage.options.root");
+        assert_eq!(refusal("fs", &[("root", "")]), "service `fs` needs the option `root`: set storage.options.root");
+        assert_eq!(
+            refusal("s3", &[("region", "r")]),
+            "service `s3` needs the option `bucket`: set storage.options.bucket"
+        );
         assert!(find("s3", &options(&[("aws_bucket", "b"), ("region", "r")])).is_ok());
-        assert_eq!(refusal("gcs", &[]), "service `gcs` needs the option `bucket`");
-        assert_eq!(refusal("azblob", &[("endpoint", "e")]), "service `azblob` needs the option `container`");
-        assert_eq!(refusal("azblob", &[("container", "c")]), "service `azblob` needs the option `endpoint`");
+        assert_eq!(refusal("gcs", &[]), "service `gcs` needs the option `bucket`: set storage.options.bucket");
+        assert_eq!(
+            refusal("azblob", &[("endpoint", "e")]),
+            "service `azblob` needs the option `container`: set storage.options.container"
+        );
+        assert_eq!(
+            refusal("azblob", &[("container", "c")]),
+            "service `azblob` needs the option `endpoint`: set storage.options.endpoint"
+        );
         assert!(find("azblob", &options(&[("container_name", "c"), ("azure_endpoint", "e")])).is_ok());
     }
 

@@ -33,7 +33,7 @@ fn list(page: usize) -> Reply {
 }
 
 async fn listed(server: &Server) -> Result<Vec<String>, ReadError> {
-    let reader = ObjectReader::with_patience(&s3(&server.endpoint).0.operator, LIMIT, RETRY_AFTER);
+    let reader = ObjectReader::with_patience(&s3(&server.endpoint).0.login.operator(), LIMIT, RETRY_AFTER);
     let (mut heard, mut calls) = (0, 0);
     let objects = reader.list("events", |so_far| (heard, calls) = (so_far, calls + 1)).await?;
     assert_eq!((heard, calls), (objects.len() as u64, objects.len()), "how far it is was told");
@@ -85,4 +85,17 @@ async fn a_refusal_is_not_asked_again() {
     let error = listed(&server).await.unwrap_err().to_string();
     assert!(error.contains("AccessDenied"), "{error}");
     assert_eq!(server.requests().len(), 1);
+}
+
+/// A list that ended early would be taken for all that there is.
+#[tokio::test]
+async fn only_the_first_page_can_say_that_there_is_nothing() {
+    for (missing, is_empty) in [(0, true), (5, false)] {
+        let server = Server::start(move |request| match page(request) {
+            page if page == missing => refusal(404, "NoSuchKey"),
+            page => list(page),
+        });
+        let listed = listed(&server).await;
+        assert_eq!(listed.is_ok_and(|keys| keys.is_empty()), is_empty, "page {missing}");
+    }
 }
