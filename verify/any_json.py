@@ -170,7 +170,7 @@ def declare(columns) -> str:
 NO_TIME = "the event has no usable time: {} must lie after the start of 1970 and before the year 10000"
 ROW = "the JSON can't be a row: "
 POISON = [
-    (b"", "the body is not JSON: expected a value (at byte 0)"),
+    (b"", "the message has no body; schema.on_empty_body says what becomes of such"),
     (b'{"id":1', "the body is not JSON: expected a comma or the end of the object (at byte 7)"),
     (b'{"id":1} x', "the body is not JSON: something stands behind the object (at byte 9)"),
     (b'{"id":1,"name":"\xff"}', "the body is not JSON: it is not UTF-8 (at byte 16)"),

@@ -182,8 +182,10 @@ def cell(value, field, depth: int, around: tuple):
         return _micros(value, same_sign and abs(value.seconds) <= LONGEST and abs(value.nanos) < 10**9)
     if name in WRAPPERS:
         return value.value
+    if not field.message_type.fields:
+        return {"is_set": True}
     levels = sum(holds(field.message_type, other) for other in around)
-    if name in JSON_TYPES or not field.message_type.fields or levels >= depth:
+    if name in JSON_TYPES or levels >= depth:
         return Json(json_format.MessageToDict(value, preserving_proto_field_name=True))
     return columns(value, depth, around)
 
@@ -210,8 +212,10 @@ def _value_type(field, depth: int, around: tuple) -> pa.DataType:
         return pa.duration("us")
     if name in WRAPPERS:
         return SCALARS[message.fields_by_name["value"].type]
+    if not message.fields:
+        return pa.struct([pa.field("is_set", pa.bool_())])
     levels = sum(holds(message, other) for other in around)
-    if name in JSON_TYPES or not message.fields or levels >= depth:
+    if name in JSON_TYPES or levels >= depth:
         return pa.string()
     return pa.struct(arrow_fields(message, depth, around))
 

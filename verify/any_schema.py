@@ -130,8 +130,17 @@ def expect(options: argparse.Namespace) -> tuple[dict[tuple, dict], Counter]:
     rows, poison = {}, Counter()
     for message in stream.read(options.url, options.stream, options.subject):
         try:
-            parsed = parts(options, kind.FromString(message.body))
-        except DecodeError:
+            if not message.body:
+                raise NoRow("no body")
+            whole = kind.FromString(message.body)
+            parsed = parts(options, whole)
+            if options.explode:
+                if not parsed:
+                    raise NoRow("no elements")
+                # What stands around the elements is judged once.
+                whole.ClearField(options.explode)
+                any_message.columns(whole, options.recursion_depth)
+        except (DecodeError, NoRow):
             poison[message.sequence] += 1
             continue
         for index, part in enumerate(parsed):

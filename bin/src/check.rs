@@ -65,6 +65,12 @@ fn check_machine(settings: &Settings) -> Result<String, CheckError> {
 
 fn check_schema(settings: &Settings) -> Result<String, CheckError> {
     let schema = schema::load(settings)?;
+    if settings.parquet.partition_columns_in_file {
+        complain(
+            "schema: warning: parquet.partition_columns_in_file: pyarrow refuses the files where it guesses another type from the \
+             folders' names than the column has; leave it out, or tell pyarrow the types: see docs/readers.md",
+        );
+    }
     let options = ColumnOptions { partition_columns_in_file: settings.parquet.partition_columns_in_file };
     let said = |(name, columns)| format!("schema: {name} makes {columns} columns");
     Ok(schema.columns(&options).into_iter().map(said).collect::<Vec<_>>().join("\n"))

@@ -99,10 +99,10 @@ pub async fn run(
         let (source, metrics) = (source.clone(), metrics.clone());
         async move { source.watch(metrics).await }
     });
-    let decoders = metrics.clone();
+    let (decoders, without_body) = (metrics.clone(), settings.without_body());
     let parts = Parts { source, store: store.clone(), encoder, health, metrics };
     let options = settings.driver_options(jitter_seed);
-    let report = driver::run(machine, options, parts, || schema.decoder(&decoders), shutdown).await;
+    let report = driver::run(machine, options, parts, || schema.decoder(&decoders).with(without_body), shutdown).await;
     watch.abort();
     store.close().await;
     Ok(conclude(&report))

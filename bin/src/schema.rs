@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver};
 use warehouse_sink_io::schema::{Route, StreamSchema};
 use warehouse_sink_io::subject::SubjectFilter;
-use warehouse_sink_proto::protobuf::SchemaError;
+use warehouse_sink_proto::protobuf::{SchemaError, rename_twins};
 use warehouse_sink_proto::{ColumnOptions, EventTime, Table, TableOptions};
 
 pub use fault::LoadError;
@@ -102,6 +103,7 @@ fn table(set: &[u8], messages: &Messages, options: TableOptions) -> Result<Table
 fn route(settings: &Settings, set: &[u8], said: &RouteSettings) -> Result<Route, SchemaError> {
     let mut options = options(settings);
     options.explode = said.explode.clone();
+    options.empty_batch = said.on_empty_batch.unwrap_or(options.empty_batch);
     if let Some(fields) = &said.partition_by {
         options.partition_by = fields.as_slice().to_vec();
     }
@@ -129,8 +131,26 @@ fn compile(files: &[PathBuf], include: Option<&Paths>) -> Result<Vec<u8>, Fault>
         _ => PathBuf::from("."),
     };
     let folders = include.map_or_else(|| files.iter().map(folder).collect(), |paths| paths.as_slice().to_vec());
-    let mut compiler = protox::Compiler::new(folders)?;
+    let mut resolver = ChainFileResolver::new();
+    folders.into_iter().for_each(|folder| resolver.add(IncludeFileResolver::new(folder)));
+    resolver.add(GoogleFileResolver::new());
+    let mut compiler = protox::Compiler::with_file_resolver(Twins(resolver));
     Ok(compiler.include_imports(true).open_files(files)?.encode_file_descriptor_set())
+}
+
+/// Gives files to the compiler with names of fields that it takes: see [`rename_twins`].
+struct Twins(ChainFileResolver);
+
+impl FileResolver for Twins {
+    fn resolve_path(&self, path: &Path) -> Option<String> {
+        self.0.resolve_path(path)
+    }
+
+    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
+        let file = self.0.open_file(name)?;
+        let mut described = file.file_descriptor_proto().clone();
+        Ok(if rename_twins(&mut described) { File::from_file_descriptor_proto(described) } else { file })
+    }
 }
 
 fn options(settings: &Settings) -> TableOptions {
@@ -146,6 +166,7 @@ fn options(settings: &Settings) -> TableOptions {
         event_time,
         partition_time: schema.partition_time,
         explode: schema.explode.clone(),
+        empty_batch: schema.on_empty_batch,
         partition_columns_in_file: settings.parquet.partition_columns_in_file,
         keep_unknown_fields: schema.unknown_fields == UnknownFields::Keep,
         subject_column: schema.subject_column,

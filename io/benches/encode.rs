@@ -27,6 +27,7 @@ fn encoder(compression: &str) -> Encoder {
         row_group_bytes: NonZeroUsize::new(1 << 24).unwrap(),
         part_bytes: PART_BYTES,
         partition_columns_in_file: false,
+        encodings: warehouse_sink_io::encode::Encodings::Compact,
         bloom_filter_columns: Vec::new(),
         sort_by: Vec::new(),
         stream: "EVENTS".to_owned(),

@@ -16,6 +16,8 @@
 
 #[cfg(not(madsim))]
 pub mod audit;
+#[cfg(not(madsim))]
+pub mod bodiless;
 pub mod driver;
 #[cfg(not(madsim))]
 pub mod encode;

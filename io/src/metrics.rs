@@ -10,6 +10,7 @@ pub struct Metrics {
     pub redelivered: Counter,
     pub poison: Counter,
     pub unknown_fields: Counter,
+    pub empty: Empties,
     pub acked: Counter,
     pub nacked: Counter,
     pub terminated: Counter,
@@ -43,6 +44,15 @@ pub struct ByOutcome {
     pub unknown: WriteCounters,
 }
 
+/// Messages that hold nothing, by what they lack.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "the text is the metric's own description, below")]
+pub struct Empties {
+    pub batch: Counter,
+    pub body: Counter,
+    pub marker: Counter,
+}
+
 /// What one kind of ended writes adds up to.
 #[derive(Clone)]
 #[expect(missing_docs, reason = "the texts are the metrics' own descriptions, below")]
@@ -71,6 +81,17 @@ impl Registry<'_> {
     fn histogram(&self, name: &'static str, unit: Unit, text: &'static str) -> Histogram {
         self.0.describe_histogram(KeyName::from(name), Some(unit), SharedString::from(text));
         self.0.register_histogram(&Key::from_static_name(name), &METADATA)
+    }
+
+    fn empties(&self) -> Empties {
+        const NAME: &str = "warehouse_sink_empty_messages_total";
+        let text = "Deliveries that hold nothing, by kind: a batch without elements, a message without a body, or a marker of something deleted";
+        self.0.describe_counter(KeyName::from(NAME), Some(Unit::Count), SharedString::from(text));
+        let counter = |kind: &'static str| {
+            let key = Key::from_parts(NAME, vec![Label::from_static_parts("kind", kind)]);
+            self.0.register_counter(&key, &METADATA)
+        };
+        Empties { batch: counter("batch"), body: counter("body"), marker: counter("marker") }
     }
 
     fn writes(&self, outcome: &'static str) -> WriteCounters {
@@ -125,6 +146,7 @@ impl Metrics {
                 Unit::Count,
                 "Fields of delivered messages that the schema does not know",
             ),
+            empty: r.empties(),
             acked: r.counter(
                 "warehouse_sink_messages_acked_total",
                 Unit::Count,

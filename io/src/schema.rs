@@ -8,10 +8,11 @@ use metrics::Counter;
 use warehouse_sink_core::{Delivery, Destination, Row, Rows};
 use warehouse_sink_proto::protobuf::SchemaError;
 use warehouse_sink_proto::{
-    ColumnOptions, EventSchema, MAX_BATCH_BYTES, Note, Partition, Poison, Table, TableDecoder, schema,
+    ColumnOptions, Empty, EventSchema, MAX_BATCH_BYTES, Note, Partition, Poison, Table, TableDecoder, schema,
 };
 
-use crate::metrics::Metrics;
+use crate::bodiless::{self, Bodiless, WithoutBody};
+use crate::metrics::{Empties, Metrics};
 use crate::payload::{EventDecoder, Noted, Part, PartedBatch, Payload, dead_letter, dead_letter_of};
 use crate::rows::Decode;
 use crate::slabs::Slabs;
@@ -23,6 +24,10 @@ const EVENTS: &str = "causality.v1";
 
 /// Why a message is poison that no route is for.
 const NO_ROUTE: &str = "no route of the settings fits its subject";
+
+/// Why a batch without elements is a dead letter.
+const NO_ELEMENTS: &str =
+    "the batch has no elements, so it makes no row; schema.on_empty_batch says what becomes of such";
 
 /// What a row of a batch counts beside its bytes: its places in the lists of the machine. A message may have many rows, so the limit
 /// on messages does not bound them.
@@ -119,15 +124,23 @@ impl StreamSchema {
                 Reads::Tables(routes.clone(), decoders.collect())
             }
         };
-        StreamDecoder { reads, slabs: Slabs::default(), unknown_fields: metrics.unknown_fields.clone() }
+        StreamDecoder {
+            reads,
+            without_body: WithoutBody::default(),
+            slabs: Slabs::default(),
+            unknown_fields: metrics.unknown_fields.clone(),
+            empty: metrics.empty.clone(),
+        }
     }
 }
 
 /// Decodes the messages of a stream.
 pub struct StreamDecoder {
     reads: Reads,
+    without_body: WithoutBody,
     slabs: Slabs,
     unknown_fields: Counter,
+    empty: Empties,
 }
 
 enum Reads {
@@ -141,6 +154,11 @@ impl Decode for StreamDecoder {
     type Payload = Payload;
 
     fn decode<M: Incoming>(&mut self, message: &M) -> Rows<Partition, Payload> {
+        if message.body().is_empty()
+            && let Some(rows) = self.decode_nothing(message)
+        {
+            return rows;
+        }
         let (rows, unknown) = match &mut self.reads {
             Reads::Events(events) => (events.decode(message), events.unknown_fields()),
             Reads::Tables(routes, decoders) => {
@@ -149,7 +167,7 @@ impl Decode for StreamDecoder {
                     return Rows::One(dead_letter(message, NO_ROUTE.to_owned()));
                 };
                 if route.table.explodes() {
-                    rows(&route.table, decoder, message)
+                    rows(&route.table, decoder, &self.empty, message)
                 } else {
                     let row = row(&route.table, decoder, message);
                     let row = row.unwrap_or_else(|poison| dead_letter(message, poison.to_string()));
@@ -172,19 +190,57 @@ impl Decode for StreamDecoder {
     }
 }
 
+impl StreamDecoder {
+    /// The same, with these words for messages without a body.
+    #[must_use]
+    pub fn with(self, without_body: WithoutBody) -> Self {
+        StreamDecoder { without_body, ..self }
+    }
+
+    /// What a message without a body becomes; none where it is read like any other.
+    fn decode_nothing<M: Incoming>(&mut self, message: &M) -> Option<Rows<Partition, Payload>> {
+        let kind = bodiless::kind(message);
+        match kind {
+            Bodiless::Marker => self.empty.marker.increment(1),
+            Bodiless::Plain => self.empty.body.increment(1),
+        }
+        match self.without_body.of(kind) {
+            Empty::Drop => Some(Rows::Many(Vec::new())),
+            Empty::DeadLetter => Some(Rows::One(dead_letter(message, kind.reason().to_owned()))),
+            Empty::Row => None,
+        }
+    }
+}
+
 /// The rows of a batch, each settled by itself, and how many fields are not known. A broken element is a dead letter of its own.
-fn rows<M: Incoming>(table: &Table, decoder: &mut TableDecoder, message: &M) -> (Rows<Partition, Payload>, u64) {
+fn rows<M: Incoming>(
+    table: &Table,
+    decoder: &mut TableDecoder,
+    empty: &Empties,
+    message: &M,
+) -> (Rows<Partition, Payload>, u64) {
     let whole = |reason| (Rows::One(dead_letter(message, reason)), 0);
     let notes = notes(table, message);
     let beside = noted_bytes(&notes);
-    let batch = match table.explode(message.body(), beside) {
+    let mut batch = match table.explode(body_of(table, message), beside, message.id().published_at) {
         Ok(batch) => batch,
         Err(poison) => return whole(poison.to_string()),
     };
+    let is_empty = batch.elements.is_empty();
+    if is_empty {
+        empty.batch.increment(1);
+        match table.empty_batch() {
+            Empty::Drop => return (Rows::Many(Vec::new()), batch.unknown_fields),
+            Empty::DeadLetter => {
+                return (Rows::One(dead_letter(message, NO_ELEMENTS.to_owned())), batch.unknown_fields);
+            }
+            Empty::Row => batch.elements.push(&[]),
+        }
+    }
     let (parted, places) = PartedBatch::new(&batch, notes);
     let parted = Arc::new(parted);
     let mut rows = Vec::with_capacity(places.len());
-    let (mut unknown, mut broken) = (0, 0);
+    let (mut unknown, mut broken) = (batch.unknown_fields, 0);
     let mut body = batch.around;
     let around = body.len();
     for (index, (element, place)) in batch.elements.iter().zip(places).enumerate() {
@@ -197,6 +253,7 @@ fn rows<M: Incoming>(table: &Table, decoder: &mut TableDecoder, message: &M) -> 
                 payload: Payload::Part(Part { batch: Arc::clone(&parted), place }),
                 destination: Destination::Partition(partition),
             },
+            Err(poison) if is_empty => return whole(poison.to_string()),
             Err(poison) => {
                 let reason = format!("element {index} of the batch: {poison}");
                 let letter = dead_letter_of(message, &body, reason.clone());
@@ -209,14 +266,15 @@ fn rows<M: Incoming>(table: &Table, decoder: &mut TableDecoder, message: &M) -> 
                 letter
             }
         };
-        unknown += decoder.unknown_fields();
+        // What stands around the elements is counted once.
+        unknown += decoder.unknown_fields().saturating_sub(batch.unknown_fields);
         rows.push(row);
     }
     (Rows::Many(rows), unknown)
 }
 
 fn row<M: Incoming>(table: &Table, decoder: &mut TableDecoder, message: &M) -> Result<Row<Partition, Payload>, Poison> {
-    let partition = decoder.decode(message.body(), message.id().published_at)?;
+    let partition = decoder.decode(body_of(table, message), message.id().published_at)?;
     let (payload, bytes) = payload(table, message);
     Ok(Row { destination: Destination::Partition(partition), payload, bytes })
 }
@@ -226,8 +284,17 @@ fn payload<M: Incoming>(table: &Table, message: &M) -> (Payload, u64) {
     let notes = notes(table, message);
     let bytes = (message.body().len() + noted_bytes(&notes)) as u64;
     match notes.is_empty() {
+        true if message.body().is_empty() => (Payload::Event(body_of(table, message).to_vec().into()), bytes),
         true => (Payload::Event(message.shared_body().into()), bytes),
-        false => (Payload::Noted(Box::new(Noted { body: message.body().into(), notes })), bytes),
+        false => (Payload::Noted(Box::new(Noted { body: body_of(table, message).into(), notes })), bytes),
+    }
+}
+
+/// The body of a message. Nothing, where it is to be a row of JSON, is an object without members.
+fn body_of<'m, M: Incoming>(table: &Table, message: &'m M) -> &'m [u8] {
+    match message.body() {
+        [] if table.is_json() => b"{}",
+        body => body,
     }
 }
 

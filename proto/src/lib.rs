@@ -42,6 +42,6 @@ pub use kind::event_kind;
 pub use partition::{EventHour, MAX_ESCAPED_APP_ID, Partition, PartitionTime};
 pub use poison::Poison;
 pub use table::{
-    Batch, EventTime, Leaf, LeafKind, MAX_BATCH_BYTES, Note, PayloadColumns, Table, TableColumns, TableDecoder,
+    Batch, Empty, EventTime, Leaf, LeafKind, MAX_BATCH_BYTES, Note, PayloadColumns, Table, TableColumns, TableDecoder,
     TableOptions, TimeUnit,
 };

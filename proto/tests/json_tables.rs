@@ -5,7 +5,7 @@
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::util::display::array_value_to_string;
 use warehouse_sink_proto::{
-    EventTime, LeafKind, PartitionTime, Table, TableColumns, TableDecoder, TableOptions, TimeUnit,
+    Empty, EventTime, LeafKind, PartitionTime, Table, TableColumns, TableDecoder, TableOptions, TimeUnit,
 };
 
 const PUBLISHED: i64 = 1_709_210_097_000_001_999;
@@ -113,7 +113,7 @@ fn what_has_no_column_is_kept_on_request() {
 
 /// The bodies of a batch's rows.
 fn rows(table: &Table, body: &[u8]) -> Vec<Vec<u8>> {
-    let batch = table.explode(body, 0).unwrap();
+    let batch = table.explode(body, 0, PUBLISHED).unwrap();
     batch.elements.iter().map(|element| [&batch.around, *element, batch.end].concat()).collect()
 }
 
@@ -157,7 +157,7 @@ fn a_batch_is_a_row_for_each_element() {
 fn a_batch_that_cannot_be_taken_apart_is_poison() {
     let options = TableOptions { explode: Some("sales".to_owned()), ..options() };
     let table = Table::json("tenant: string, sales: list<struct<n: int32> required>", &options).unwrap();
-    let reason = |body: &str| table.explode(body.as_bytes(), 0).unwrap_err().to_string();
+    let reason = |body: &str| table.explode(body.as_bytes(), 0, PUBLISHED).unwrap_err().to_string();
     assert!(reason(r#"{"tenant":1,"sales":[{}]}"#).contains("tenant: expected a string, found a number"));
     assert!(reason(r#"{"sales":{}}"#).contains("sales: expected an array, found an object"));
     assert!(reason(r#"{"sales":[{]}"#).starts_with("the body is not JSON: expected a key in quotes"));
@@ -165,7 +165,52 @@ fn a_batch_that_cannot_be_taken_apart_is_poison() {
     assert!(reason(&many).starts_with("the message is too large a batch: 65537 rows"));
     let rows = rows(&table, br#"{"sales":[null]}"#);
     let refused = TableDecoder::new(&table).decode(&rows[0], PUBLISHED).unwrap_err().to_string();
-    assert!(refused.contains("sales: is required, and null"), "{refused}");
+    assert!(refused.contains("sales[0]: is required, and null"), "{refused}");
+}
+
+/// A message without the batch that it must have is poison; so is one whose time around the elements is none, with elements or without.
+#[test]
+fn what_stands_around_the_elements_is_judged_once() {
+    let columns = "id: int64, sent: timestamp, sales: list<struct<n: int32> required> required";
+    let explode = |columns: &str, options: TableOptions, body: &str| {
+        let options = TableOptions { explode: Some("sales".to_owned()), ..options };
+        let table = Table::json(columns, &options).unwrap();
+        let batch = table.explode(body.as_bytes(), 0, PUBLISHED);
+        batch.map(|batch| (batch.elements.len(), batch.unknown_fields)).map_err(|poison| poison.to_string())
+    };
+    let missing = explode(columns, options(), r#"{"id":1,"lines":[{}]}"#).unwrap_err();
+    assert_eq!(missing, "the JSON can't be a row: sales: is required, and missing (at byte 0)");
+    let null = explode(columns, options(), r#"{"id":1,"sales":[{}],"sales":null}"#).unwrap_err();
+    assert_eq!(null, "the JSON can't be a row: sales: is required, and null (at byte 29)");
+    assert_eq!(explode(columns, options(), r#"{"id":1,"sales":null,"sales":[]}"#), Ok((0, 0)));
+    assert_eq!(explode(columns, options(), r#"{"more":1,"sales":[{},{"odd":2},{}]}"#), Ok((3, 1)));
+    let optional = columns.replace("required> required", "required>");
+    for none in ["{}", r#"{"sales":null}"#, r#"{"sales":[]}"#] {
+        assert_eq!(explode(&optional, options(), none), Ok((0, 0)), "{none}");
+        let late = explode(&optional, at("sent", TimeUnit::Millis), none).unwrap_err();
+        assert!(late.starts_with("the event has no usable time: sent"), "{late}");
+    }
+    let late = explode(columns, options(), r#"{"sent":"10000-01-01T00:00:00Z","sales":[{},{}]}"#).unwrap_err();
+    assert!(late.starts_with("the JSON can't be a row: sent: expected a time"), "{late}");
+}
+
+/// Where a batch without elements is to be a row, its column is null, though no element may be.
+#[test]
+fn a_batch_without_elements_can_be_a_row() {
+    let explode = |empty_batch| TableOptions { explode: Some("sales".to_owned()), empty_batch, ..options() };
+    let columns = "id: int64, sales: list<struct<n: int32> required>";
+    let table = Table::json(columns, &explode(Empty::Row)).unwrap();
+    let body = br#"{"id":7,"sales":[]}"#;
+    let cut = table.explode(body, 0, PUBLISHED).unwrap();
+    let made = [&cut.around[..], cut.end.as_ref()].concat();
+    let batch = batch(&table, &[&made, br#"{"id":8,"sales":[{"n":1}]}"#]);
+    assert_eq!(
+        (values(&batch, "id"), values(&batch, "sales")),
+        (vec!["7".to_owned(), "8".to_owned()], vec![String::new(), "{n: 1}".to_owned()])
+    );
+    let refused = TableDecoder::new(&table).decode(br#"{"sales":[null]}"#, PUBLISHED).unwrap_err().to_string();
+    assert!(refused.contains("sales[0]: is required, and null"), "{refused}");
+    assert!(!Table::json(columns, &explode(Empty::Drop)).unwrap().schema().field(1).is_nullable());
 }
 
 #[test]

@@ -118,6 +118,7 @@ fn options(settings: &Settings, arguments: &Replay) -> Options {
         until: arguments.until,
         reason: arguments.reason.clone(),
         all: arguments.all,
+        without_body: settings.without_body(),
         dry_run: arguments.dry_run,
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use warehouse_sink_core::{Backoff, Config};
+use warehouse_sink_io::bodiless::WithoutBody;
 use warehouse_sink_io::driver;
 use warehouse_sink_io::encode::EncodeConfig;
 use warehouse_sink_io::parts::PART_BYTES;
@@ -95,6 +96,11 @@ impl Settings {
         }
     }
 
+    /// What becomes of messages without a body.
+    pub fn without_body(&self) -> WithoutBody {
+        WithoutBody { markers: self.schema.on_marker, others: self.schema.on_empty_body }
+    }
+
     /// What the keys of files with rows begin with: the routes' prefixes, or the one of all.
     pub fn row_prefixes(&self) -> BTreeSet<&str> {
         match &self.schema.route {
@@ -132,6 +138,7 @@ impl Settings {
             row_group_bytes: self.row_group_bytes(),
             part_bytes: PART_BYTES,
             partition_columns_in_file: self.parquet.partition_columns_in_file,
+            encodings: self.parquet.encodings,
             bloom_filter_columns: self.bloom_filter_columns().to_vec(),
             sort_by: self.sort_by().to_vec(),
             stream: self.nats.stream.as_str().to_owned(),

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use warehouse_sink_io::encode::Compression;
-use warehouse_sink_proto::{PartitionTime, PayloadColumns, TimeUnit};
+use warehouse_sink_io::encode::{Compression, Encodings};
+use warehouse_sink_proto::{Empty, PartitionTime, PayloadColumns, TimeUnit};
 
 use super::address::{ListenAddress, NatsUrls};
 use super::problem::Origins;
@@ -108,6 +108,16 @@ settings! {
         route: Option<Routes> = Unset;
         /// A repeated field of messages whose elements become rows, each with the other fields beside it: for messages that are batches.
         explode: Option<String> = Unset;
+        /// What becomes of a batch without elements, which makes no row: `dead_letter` stores it as a dead letter, `row` makes a row of what
+        /// stands around the elements, `drop` acks it. A producer that renames the field sends nothing else: see
+        /// [schemas](schemas.md#batches).
+        on_empty_batch: Empty = Is("dead_letter");
+        /// What becomes of a message without a body: `dead_letter`, `row`, which reads it as any other, or `drop`. See
+        /// [schemas](schemas.md#messages-without-a-body).
+        on_empty_body: Empty = Is("dead_letter");
+        /// What becomes of a marker that something was deleted, which has no body: with the header `KV-Operation` or `Nats-Marker-Reason`.
+        /// `drop`, `dead_letter` or `row`.
+        on_marker: Empty = Is("drop");
         /// What becomes of fields that the schema does not know: `skip` counts them, `keep` stores them in a column as well.
         unknown_fields: UnknownFields = Is("skip");
         /// Store the subject in a column, `nats_subject`.
@@ -176,6 +186,9 @@ settings! {
         /// Write what makes folders, such as `app_id`, `year`, `month`, `day` and `hour`, into the files as well; the path always has
         /// it.
         partition_columns_in_file: bool = Is("false");
+        /// `compact` or `compatible`. Compact files are smaller; some readers can't read them, and old ones of others: see
+        /// [readers](readers.md#encodings).
+        encodings: Encodings = Is("compact");
         /// Columns that get a bloom filter, with which a reader that looks for one value skips files and row groups that don't have it.
         bloom_filter_columns: Option<ColumnNames> = Unset;
         /// Columns that the rows of each file are sorted by, ascending, nulls last, so that a reader that looks for some of their values reads

@@ -20,6 +20,7 @@ mod nearest;
 mod problem;
 mod reader;
 mod reference;
+mod route_rules;
 mod routes;
 mod rules;
 mod schema_types;

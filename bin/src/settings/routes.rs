@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use warehouse_sink_proto::Empty;
+
 use super::nearest::name_hint;
 use super::schema_types::Fields;
 use super::types::{Prefix, is_subject};
@@ -26,6 +28,8 @@ pub struct RouteSettings {
     pub event_time: Option<String>,
     /// As `schema.explode`.
     pub explode: Option<String>,
+    /// Instead of `schema.on_empty_batch`.
+    pub on_empty_batch: Option<Empty>,
 }
 
 /// What the messages of a route are.
@@ -46,7 +50,7 @@ impl Routes {
 
 impl Value for Routes {
     const KIND: &'static str = "array of tables";
-    const EXPECTED: &'static str = "[[schema.route]] tables with subject, message or columns, and prefix, and perhaps partition_by, event_time and explode";
+    const EXPECTED: &'static str = "[[schema.route]] tables with subject, message or columns, and prefix, and perhaps partition_by, event_time, explode and on_empty_batch";
 
     fn from_raw(raw: &Raw) -> Option<Self> {
         let Raw::List(items) = raw else { return None };
@@ -60,7 +64,8 @@ impl Value for Routes {
 }
 
 /// The keys of a route.
-const KEYS: [&str; 7] = ["subject", "message", "columns", "prefix", "partition_by", "event_time", "explode"];
+const KEYS: [&str; 8] =
+    ["subject", "message", "columns", "prefix", "partition_by", "event_time", "explode", "on_empty_batch"];
 
 impl RouteSettings {
     /// What is wrong with one entry of a route, if anything is.
@@ -74,6 +79,7 @@ impl RouteSettings {
                 (is_right, Prefix::EXPECTED)
             }
             "partition_by" => (Fields::from_raw(raw).is_some(), Fields::EXPECTED),
+            "on_empty_batch" => (Empty::from_raw(raw).is_some(), Empty::EXPECTED),
             "message" | "columns" | "event_time" | "explode" => (String::from_raw(raw).is_some(), String::EXPECTED),
             _ => {
                 return Some(format!(
@@ -114,6 +120,7 @@ impl RouteSettings {
             partition_by: entries.get("partition_by").map_or(Some(None), |raw| Fields::from_raw(raw).map(Some))?,
             event_time: optional("event_time")?,
             explode: optional("explode")?,
+            on_empty_batch: entries.get("on_empty_batch").map_or(Some(None), |raw| Empty::from_raw(raw).map(Some))?,
         })
     }
 }
@@ -137,6 +144,10 @@ mod tests {
         assert_eq!(route.messages, Messages::Protobuf("a.B".to_owned()));
         assert_eq!(route.partition_by.as_ref().unwrap().as_slice(), ["c", "d"]);
         assert_eq!(route.event_time.as_deref(), Some("t"));
+        assert_eq!(route.on_empty_batch, None);
+        let batches = routes(&[&full[..], &[("explode", "c"), ("on_empty_batch", "row")]].concat()).unwrap();
+        assert_eq!(batches.as_slice()[0].on_empty_batch, Some(Empty::Row));
+        assert_eq!(routes(&[&full[..], &[("on_empty_batch", "ack")]].concat()), None);
         assert!(routes(&full[..3]).is_some());
         for missing in 0..3 {
             let mut entries = full[..3].to_vec();

@@ -9,6 +9,7 @@ use warehouse_sink_proto::{COLUMNS, PayloadColumns};
 use super::keys::{Nats, Schema, Settings};
 use super::nearest::column_hint;
 use super::problem::Problem;
+use super::route_rules;
 use super::routes::{Messages, RouteSettings, Routes};
 use super::schema_types::{Format, UnknownFields};
 use super::types::Prefix;
@@ -279,6 +280,7 @@ fn dead_letter(settings: &Settings, broken: &mut Vec<String>) {
 /// Readers take every file under a prefix for rows of its table. Two routes may go into one.
 fn routes(settings: &Settings, broken: &mut Vec<String>) {
     let routes = settings.schema.route.as_ref().map_or(&[][..], Routes::as_slice);
+    route_rules::one_table(settings, routes, broken);
     let mut taken: Vec<(String, Prefix, Option<&Messages>)> = Vec::new();
     if settings.dead_letter.enabled {
         taken.push(("dead_letter.prefix".to_owned(), settings.dead_letter_prefix(), None));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use warehouse_sink_proto::{PartitionTime, PayloadColumns, TimeUnit};
+use warehouse_sink_proto::{Empty, PartitionTime, PayloadColumns, TimeUnit};
 
 use super::value::{Raw, Value};
 
@@ -121,6 +121,20 @@ impl Value for UnknownFields {
     }
 }
 
+impl Value for Empty {
+    const KIND: &'static str = "dead_letter, row or drop";
+    const EXPECTED: &'static str = "dead_letter, row or drop";
+
+    fn from_raw(raw: &Raw) -> Option<Self> {
+        match raw.text()?.trim() {
+            "dead_letter" => Some(Self::DeadLetter),
+            "row" => Some(Self::Row),
+            "drop" => Some(Self::Drop),
+            _ => None,
+        }
+    }
+}
+
 impl Value for PayloadColumns {
     const KIND: &'static str = "json, native or both";
     const EXPECTED: &'static str = "json, native or both";
@@ -182,6 +196,8 @@ mod tests {
         let payloads = ["json", "native", "both", "struct"].map(plain);
         let expected = [PayloadColumns::Json, PayloadColumns::Native, PayloadColumns::Both].map(Some);
         assert_eq!(payloads, [expected[0], expected[1], expected[2], None]);
+        let empties = ["dead_letter", "row", "drop", "ack"].map(plain);
+        assert_eq!(empties, [Some(Empty::DeadLetter), Some(Empty::Row), Some(Empty::Drop), None]);
         let times = ["hour", "day", "month", "none", "year"].map(plain);
         let expected = [PartitionTime::Hour, PartitionTime::Day, PartitionTime::Month, PartitionTime::None].map(Some);
         assert_eq!(times, [expected[0], expected[1], expected[2], expected[3], None]);

@@ -5,7 +5,7 @@ use std::fmt;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
-use warehouse_sink_io::encode::Compression;
+use warehouse_sink_io::encode::{Compression, Encodings};
 
 use super::value::{Raw, Value};
 
@@ -262,6 +262,19 @@ impl Value for Compression {
         match text.split_once('(') {
             Some((name, level)) => format!("{name}:{}", level.strip_suffix(')')?).parse().ok(),
             None => text.parse().ok(),
+        }
+    }
+}
+
+impl Value for Encodings {
+    const KIND: &'static str = "compact or compatible";
+    const EXPECTED: &'static str = "compact or compatible";
+
+    fn from_raw(raw: &Raw) -> Option<Self> {
+        match raw.text()?.trim() {
+            "compact" => Some(Self::Compact),
+            "compatible" => Some(Self::Compatible),
+            _ => None,
         }
     }
 }

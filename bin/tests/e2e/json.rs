@@ -121,8 +121,12 @@ fn several_types_by_their_subjects() {
         &[r#"{"site":"eu","page":"/a","at":1709210097}"#, r#"{"site":"eu","page":7,"at":1709210097}"#],
     );
     send(&nats, "events.orders", &[r#"{"order.id":1,"more":[1]}"#]);
-    // As protobuf: a message of nothing. As JSON it would be poison.
+    // As protobuf: a message of nothing, which is a row where that is asked for. A key that was deleted is none, and no dead letter.
     send(&nats, "events.rows", &[""]);
+    let mut client = nats.client();
+    for headers in [("KV-Operation", "DEL"), ("Nats-Marker-Reason", "MaxAge")] {
+        client.publish("events.orders", &[headers], b"").unwrap();
+    }
     let route = |subject: &str, what: &str, prefix: &str, more: &str| {
         format!("[[schema.route]]\nsubject = \"{subject}\"\n{what}\nprefix = \"{prefix}\"\n{more}\n")
     };
@@ -134,6 +138,7 @@ fn several_types_by_their_subjects() {
         + &route("events.rows", "message = \"table3.Shop\"", "shops", "");
     let base = Settings::new(&nats.url()).local(folder.path()).set("schema", "format", "json");
     let base = base.set("schema", "proto_files", vec![proto.to_string_lossy().into_owned()]);
+    let base = base.set("schema", "on_empty_body", "row");
     let routed = base.clone().append(&(clicks("string") + &rest));
     let sink = store(&nats, &routed);
     assert_eq!(sink.log().matches("panicked").count(), 0);

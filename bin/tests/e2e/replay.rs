@@ -10,7 +10,7 @@ use std::{fs, iter, thread};
 
 use serde_json::{Value, json};
 use warehouse_sink_core::{BatchRow, Destination, MessageId};
-use warehouse_sink_io::encode::{Compression, EncodeConfig, Encoder};
+use warehouse_sink_io::encode::{Compression, EncodeConfig, Encoder, Encodings};
 use warehouse_sink_io::parts::PART_BYTES;
 use warehouse_sink_io::payload::Payload;
 use warehouse_sink_io::schema::StreamSchema;
@@ -53,6 +53,7 @@ fn dead_letters(root: &Path, first: u64, bodies: impl Iterator<Item = Vec<u8>>) 
         row_group_bytes: NonZeroUsize::new(1 << 24).unwrap(),
         part_bytes: PART_BYTES,
         partition_columns_in_file: false,
+        encodings: Encodings::Compact,
         bloom_filter_columns: Vec::new(),
         sort_by: Vec::new(),
         stream: Settings::STREAM.to_owned(),

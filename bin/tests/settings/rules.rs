@@ -122,6 +122,18 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "change one of them",
     ),
     (
+        "[schema]\nformat = \"json\"\npartition_by = [\"a\"]\n[[schema.route]]\nsubject = \"a.>\"\ncolumns = \"a: int64\"\nprefix = \"rows\"\n\
+         [[schema.route]]\nsubject = \"b.>\"\ncolumns = \"a: int64\"\nprefix = \"rows\"\npartition_by = []",
+        "the routes of a.> and b.> have the prefix \"rows\", so they make one table, but their partition_by differs",
+        "give both the same, or prefixes that lie apart",
+    ),
+    (
+        "[schema]\nformat = \"json\"\n[[schema.route]]\nsubject = \"a.>\"\ncolumns = \"a: list<struct<b: int64>>\"\nprefix = \"rows\"\n\
+         [[schema.route]]\nsubject = \"b.>\"\ncolumns = \"a: list<struct<b: int64>>\"\nprefix = \"rows\"\nexplode = \"a\"",
+        "the routes of a.> and b.> have the prefix \"rows\", so they make one table, but their explode differs",
+        "give both the same, or prefixes that lie apart",
+    ),
+    (
         "[schema]\nformat = \"protobuf\"\ndescriptor_set = \"a\"\n[[schema.route]]\nsubject = \"a.>\"\nmessage = \"a.B\"\n\
          prefix = \"events-dead-letter\"",
         "the prefix of the route of a.> (\"events-dead-letter\") and dead_letter.prefix (\"events-dead-letter\")",

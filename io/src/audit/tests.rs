@@ -33,6 +33,7 @@ fn file_of(rows: impl IntoIterator<Item = (u64, i64, u32)>) -> Vec<u8> {
         row_group_bytes: NonZeroUsize::new(1 << 24).unwrap(),
         part_bytes: PART_BYTES,
         partition_columns_in_file: false,
+        encodings: crate::encode::Encodings::Compact,
         bloom_filter_columns: Vec::new(),
         sort_by: Vec::new(),
         stream: "S".to_owned(),

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use parquet::arrow::ArrowWriter;
 use warehouse_sink_core::{BatchRow, Destination};
 use warehouse_sink_proto::{ColumnOptions, Columns, DeadLetterColumns, EventSchema, Partition};
 
+use super::groups::GroupWriter;
 use super::{CHUNK_BYTES, CHUNK_ROWS, EncodeError, table};
-use crate::parts::{Cutter, Part};
+use crate::parts::Part;
 use crate::payload::Payload;
 use crate::rows::{Batch, Encoding};
 use crate::schema::StreamSchema;
@@ -16,14 +16,14 @@ use crate::schema::StreamSchema;
 /// A file in the making. It holds a row group, and the parts of the row group before it that were not taken yet.
 pub struct FileEncoding {
     batches: Box<dyn Iterator<Item = Result<RecordBatch, EncodeError>> + Send>,
-    writer: ArrowWriter<Cutter>,
+    writer: GroupWriter,
     is_finished: bool,
 }
 
 impl FileEncoding {
     pub(super) fn new(
         batches: Box<dyn Iterator<Item = Result<RecordBatch, EncodeError>> + Send>,
-        writer: ArrowWriter<Cutter>,
+        writer: GroupWriter,
     ) -> Self {
         FileEncoding { batches, writer, is_finished: false }
     }
@@ -34,7 +34,7 @@ impl Encoding for FileEncoding {
 
     fn next(&mut self) -> Result<Part, EncodeError> {
         while !self.is_finished {
-            if let Some(part) = self.writer.inner_mut().pop() {
+            if let Some(part) = self.writer.parts().pop() {
                 return Ok(Part::More(part));
             }
             match self.batches.next() {
@@ -45,7 +45,7 @@ impl Encoding for FileEncoding {
                 }
             }
         }
-        Ok(self.writer.inner_mut().rest())
+        Ok(self.writer.parts().rest())
     }
 }
 

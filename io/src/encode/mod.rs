@@ -11,6 +11,7 @@
 
 mod compression;
 mod file;
+mod groups;
 mod properties;
 mod sort;
 mod table;
@@ -24,10 +25,12 @@ use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterPropertiesBuilder;
+use parquet::schema::types::ColumnPath;
 use warehouse_sink_core::{BatchRow, Destination, ObjectName};
 use warehouse_sink_proto::{ColumnOptions, Partition, PushError, dead_letter_schema};
 
 use self::file::Chunks;
+use self::groups::GroupWriter;
 use self::sort::Order;
 use crate::parts::{Cutter, Part};
 use crate::payload::Payload;
@@ -56,6 +59,8 @@ pub struct EncodeConfig {
     pub part_bytes: usize,
     /// Whether app_id, year, month, day and hour are in the file too, and not in its path alone.
     pub partition_columns_in_file: bool,
+    /// Which encodings the columns have.
+    pub encodings: Encodings,
     /// The columns of event files that get a bloom filter.
     pub bloom_filter_columns: Vec<String>,
     /// The columns that the rows of event files are sorted by, the first one first. Without any they are in the stream's order.
@@ -68,6 +73,15 @@ pub struct EncodeConfig {
     pub prefix: String,
     /// What dead-letter files' keys begin with; may be empty. Slashes at its ends do not count.
     pub dead_letter_prefix: String,
+}
+
+/// Which of Parquet's encodings the columns have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encodings {
+    /// Those that make the smallest files: dictionaries, and differences of what follows one another.
+    Compact,
+    /// Those that every reader has had from the beginning: plain values and dictionaries.
+    Compatible,
 }
 
 /// Why rows could not be encoded. All of them would be mistakes in this program: what cannot be a row was set aside as a dead
@@ -112,6 +126,8 @@ pub struct Encoder {
     properties: WriterPropertiesBuilder,
     /// Of messages of configured types, by the number of their table.
     table_properties: Vec<WriterPropertiesBuilder>,
+    /// The columns that get a bloom filter, of events and by the number of a table.
+    bloom_filters: Vec<Vec<ColumnPath>>,
     /// How the rows of each table are sorted, by its number.
     orders: Vec<Order>,
 }
@@ -126,9 +142,10 @@ impl Encoder {
                 routes.iter().map(|route| table::properties(&config, &route.table)).collect()
             }
         };
+        let bloom_filters = properties::bloom_filters(schema, &config);
         let orders = schema.schemas(&columns).iter().map(|(_, schema)| Order::new(schema, &config.sort_by)).collect();
         let properties = properties::base(&config);
-        Encoder { schema: schema.clone(), properties, table_properties, orders, columns, config }
+        Encoder { schema: schema.clone(), properties, table_properties, bloom_filters, orders, columns, config }
     }
 
     fn path(&self, destination: &Destination<Partition>, name: &str) -> String {
@@ -156,6 +173,14 @@ impl Encoder {
             Destination::DeadLetter => None,
         };
         of_table.unwrap_or(&self.properties)
+    }
+
+    /// The columns that get a bloom filter.
+    fn bloom_filters(&self, destination: &Destination<Partition>) -> &[ColumnPath] {
+        match destination {
+            Destination::Partition(partition) => self.bloom_filters.get(partition.table()).map_or(&[], Vec::as_slice),
+            Destination::DeadLetter => &[],
+        }
     }
 
     /// How the rows are sorted; none where they stay in the stream's order.
@@ -207,11 +232,14 @@ impl Encode for Encoder {
             return Err(EncodeError::Empty);
         }
         let metadata = properties::metadata(&self.config, &self.schema, destination, rows);
-        let properties = properties::for_rows(self.properties(destination).clone(), &self.config, rows.len());
+        let bloom_filters = self.bloom_filters(destination);
+        let properties = self.properties(destination).clone();
+        let properties = properties::for_rows(properties, bloom_filters, self.config.row_group_rows, rows.len());
         let order = self.order(destination);
         let properties = properties::sorted(properties, order).set_key_value_metadata(Some(metadata)).build();
         let parts = Cutter::new(self.config.part_bytes);
         let writer = ArrowWriter::try_new(parts, self.schema(destination), Some(properties))?;
+        let writer = GroupWriter::new(writer, self.schema(destination), &self.config)?;
         let chunks = Chunks { schema: self.schema.clone(), columns: self.columns, batch: batch.clone(), at: 0 };
         Ok(match order {
             None => FileEncoding::new(Box::new(chunks), writer),

@@ -2,15 +2,17 @@
 //!
 //! Data pages are of version 1, which every reader takes; version 2 would make the files 2 % smaller.
 
+use std::num::NonZeroUsize;
+
 use parquet::basic::Encoding;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion};
 use parquet::schema::types::ColumnPath;
 use warehouse_sink_core::{BatchRow, Destination};
-use warehouse_sink_proto::{COLUMNS, LeafKind, Partition};
+use warehouse_sink_proto::{COLUMNS, LeafKind, Partition, Table};
 
-use super::EncodeConfig;
 use super::sort::Order;
+use super::{EncodeConfig, Encodings};
 use crate::schema::StreamSchema;
 
 /// The columns of dead-letter files that event files have not, but those that are written as most are.
@@ -42,13 +44,17 @@ pub(super) fn base(config: &EncodeConfig) -> WriterPropertiesBuilder {
 
 /// How files of these columns are written, but for what is known only with the rows.
 ///
-/// Spark (3.3 and later), Trino, DuckDB and pyarrow read all of the encodings.
+/// docs/readers.md says which readers read the compact encodings.
 pub(super) fn of_columns(
     config: &EncodeConfig,
     columns: impl Iterator<Item = (ColumnPath, LeafKind)>,
 ) -> WriterPropertiesBuilder {
     let packed = config.compression.of_packed().into();
-    columns.fold(common(config), |properties, (path, kind)| match when_sorted(config, &path, kind) {
+    let kind_of = |path: &ColumnPath, kind| match config.encodings {
+        Encodings::Compact => when_sorted(config, path, kind),
+        Encodings::Compatible => compatible(kind),
+    };
+    columns.fold(common(config), |properties, (path, kind)| match kind_of(&path, kind) {
         LeafKind::Few => {
             properties.set_column_dictionary_enabled(path.clone(), true).set_column_compression(path, packed)
         }
@@ -67,20 +73,46 @@ pub(super) fn of_columns(
 /// as a whole for one page.
 fn when_sorted(config: &EncodeConfig, path: &ColumnPath, kind: LeafKind) -> LeafKind {
     match kind {
-        LeafKind::Repeating if config.sort_by.contains(&path.string()) => LeafKind::Distinct,
+        LeafKind::Repeating if path.parts().len() == 1 && config.sort_by.contains(&path.string()) => LeafKind::Distinct,
         _ => kind,
+    }
+}
+
+/// What is written with encodings that came later is written as what is like it.
+fn compatible(kind: LeafKind) -> LeafKind {
+    match kind {
+        LeafKind::Rising => LeafKind::Number,
+        LeafKind::Distinct => LeafKind::Repeating,
+        _ => kind,
+    }
+}
+
+/// The columns of each table that get a bloom filter. A name of the settings is that of a column with those of the groups around it, and a name
+/// may hold dots itself.
+pub(super) fn bloom_filters(schema: &StreamSchema, config: &EncodeConfig) -> Vec<Vec<ColumnPath>> {
+    let wanted = |path: &ColumnPath| config.bloom_filter_columns.contains(&path.string());
+    match schema {
+        StreamSchema::Events(_) => {
+            vec![COLUMNS.iter().map(|column| ColumnPath::from(column.name)).filter(wanted).collect()]
+        }
+        StreamSchema::Tables(routes) => {
+            let of_table = |table: &Table| {
+                table.leaves().into_iter().map(|leaf| ColumnPath::new(leaf.path)).filter(wanted).collect()
+            };
+            routes.iter().map(|route| of_table(&route.table)).collect()
+        }
     }
 }
 
 /// What depends on how many rows a file has: bloom filters are made for that many different values, and folded to what was needed.
 pub(super) fn for_rows(
     properties: WriterPropertiesBuilder,
-    config: &EncodeConfig,
+    bloom_filters: &[ColumnPath],
+    row_group_rows: NonZeroUsize,
     rows: usize,
 ) -> WriterPropertiesBuilder {
-    let most = rows.min(config.row_group_rows.get()) as u64;
-    config.bloom_filter_columns.iter().fold(properties, |properties, name| {
-        let column = ColumnPath::new(name.split('.').map(str::to_owned).collect());
+    let most = rows.min(row_group_rows.get()) as u64;
+    bloom_filters.iter().cloned().fold(properties, |properties, column| {
         properties
             .set_column_bloom_filter_fpp(column.clone(), BLOOM_FILTER_ERRORS)
             .set_column_bloom_filter_max_ndv(column, most)

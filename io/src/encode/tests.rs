@@ -31,6 +31,7 @@ fn encoder(change: impl FnOnce(&mut EncodeConfig)) -> Encoder {
         row_group_bytes: NonZeroUsize::new(1 << 24).unwrap(),
         part_bytes: PART_BYTES,
         partition_columns_in_file: false,
+        encodings: Encodings::Compact,
         bloom_filter_columns: Vec::new(),
         sort_by: Vec::new(),
         stream: "EVENTS".to_owned(),
@@ -324,6 +325,22 @@ fn what_makes_no_file_is_an_error() {
     assert_eq!(refusal(&Destination::DeadLetter, &events), format!("the row of stream sequence 20 {misplaced}"));
     let poison = [batch_row(5, Payload::Event(b"\xff".to_vec().into()))];
     assert!(refusal(&destination, &poison).starts_with("the row of stream sequence 5 cannot be encoded: "));
+}
+
+/// fastparquet, old readers of Spark and of Iceberg know no others.
+#[test]
+fn compatible_files_have_plain_values_and_dictionaries_alone() {
+    let (destination, rows) = events(2000);
+    for (encodings, sort_by) in [(Encodings::Compatible, Vec::new()), (Encodings::Compatible, vec!["id".to_owned()])] {
+        let file = encoder(|config| (config.encodings, config.sort_by) = (encodings, sort_by));
+        let file = file.encode(&destination, &rows).unwrap();
+        let known = [Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY, Encoding::PLAIN_DICTIONARY];
+        for column in metadata(&file).row_group(0).columns() {
+            let others: Vec<_> = column.encodings().filter(|encoding| !known.contains(encoding)).collect();
+            assert_eq!(others, [], "{}", column.column_path());
+        }
+        assert_eq!(read(&file).num_rows(), 2000);
+    }
 }
 
 #[test]

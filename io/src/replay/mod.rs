@@ -20,6 +20,7 @@ use warehouse_sink_proto::Partition;
 
 use crate::audit::file::{FileError, ParquetFile};
 use crate::audit::list::{self, Kind, Listed};
+use crate::bodiless::WithoutBody;
 use crate::metrics::Metrics;
 use crate::payload::Payload;
 use crate::rows::Decode;
@@ -58,6 +59,8 @@ pub struct Options {
     pub all: bool,
     /// Nothing is published.
     pub dry_run: bool,
+    /// What becomes of messages without a body, once they are in the stream again.
+    pub without_body: WithoutBody,
 }
 
 impl Options {
@@ -142,7 +145,7 @@ pub async fn replay(
         replayed_before(source, &wanted, options, |messages, of| progress(Progress::Searching { messages, of })).await?
     };
     let mut publishing = Publishing::new(source, before, options, &mut report);
-    let mut decoder = schema.decoder(&Metrics::noop());
+    let mut decoder = schema.decoder(&Metrics::noop()).with(options.without_body);
     for file in &wanted.files {
         let mut tell = |letters| progress(Progress::Replaying { letters, of });
         let read = replay_file(reader, file, options, &mut decoder, &mut publishing, &mut tell).await;
@@ -335,7 +338,8 @@ mod tests {
             reason.starts_with("element 0 of the batch: the body is not a table3.Batch: sales.article"),
             "{reason}"
         );
-        assert_eq!(refused(b""), None, "a message without elements is acked");
+        let empty = refused(b"\x0A\x01t").unwrap();
+        assert!(empty.starts_with("the batch has no elements"), "{empty}");
         let many = refused(&b"\x12\x00".repeat(65_537)).unwrap();
         assert!(many.starts_with("the message is too large a batch"), "{many}");
     }

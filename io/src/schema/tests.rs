@@ -1,7 +1,10 @@
 //! What a message that is a batch becomes, and what that counts.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use warehouse_sink_core::MessageId;
 use warehouse_sink_proto::TableOptions;
 
@@ -45,15 +48,20 @@ fn message(parts: &[&[u8]]) -> Message {
 }
 
 fn decoder(header_columns: &[&str]) -> StreamDecoder {
+    decoder_of(header_columns, Empty::DeadLetter).decoder(&Metrics::noop())
+}
+
+fn decoder_of(header_columns: &[&str], empty_batch: Empty) -> StreamSchema {
     let mut compiler = protox::Compiler::new([FOLDER]).unwrap();
     let set = compiler.include_imports(true).open_files(["table3.proto"]).unwrap().encode_file_descriptor_set();
     let options = TableOptions {
         explode: Some("sales".to_owned()),
         header_columns: header_columns.iter().map(ToString::to_string).collect(),
+        empty_batch,
         ..TableOptions::new("table3.Batch")
     };
     let table = Table::new(&set, &options).unwrap();
-    StreamSchema::Tables([Route::all(table)].into()).decoder(&Metrics::noop())
+    StreamSchema::Tables([Route::all(table)].into())
 }
 
 fn many(rows: Rows<Partition, Payload>) -> Vec<Row<Partition, Payload>> {
@@ -121,4 +129,97 @@ fn headers_count_among_the_bytes_of_rows() {
     assert_eq!(many(decoder(&[]).decode(&message(&[&body]))).len(), 65_536);
     let reason = refused(decoder(&["H"]).decode(&message(&[&body])));
     assert!(reason.starts_with("the message is too large a batch: 65536 rows of together 73465856 bytes"), "{reason}");
+}
+
+/// Counters that can be read.
+#[derive(Default)]
+struct Counters(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
+
+impl Counters {
+    fn of(&self, name: &str) -> u64 {
+        self.0.lock().unwrap().get(name).map_or(0, |counter| counter.load(Ordering::Relaxed))
+    }
+}
+
+impl Recorder for Counters {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        let labels: String = key.labels().map(|label| format!(" {}", label.value())).collect();
+        let name = format!("{}{labels}", key.name());
+        Counter::from_arc(Arc::clone(self.0.lock().unwrap().entry(name).or_default()))
+    }
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
+
+/// What messages become, and how many are counted as empty batches, bodies and markers; and how many unknown fields.
+fn counted(schema: &StreamSchema, without_body: WithoutBody, messages: &[Message]) -> (Vec<String>, [u64; 4]) {
+    let counters = Counters::default();
+    let mut decoder = schema.decoder(&Metrics::register(&counters)).with(without_body);
+    let made = messages.iter().map(|message| match decoder.decode(message) {
+        Rows::Many(rows) => format!("{} rows", rows.len()),
+        Rows::One(Row { payload: Payload::DeadLetter(letter), .. }) => letter.reason,
+        Rows::One(_) => "a row".to_owned(),
+    });
+    let made = made.collect();
+    let empty = |kind: &str| counters.of(&format!("warehouse_sink_empty_messages_total {kind}"));
+    (made, [empty("batch"), empty("body"), empty("marker"), counters.of("warehouse_sink_unknown_fields_total")])
+}
+
+/// A producer that renames the field of a batch sends batches without elements, whose fields are not known.
+#[test]
+fn a_batch_without_elements_is_not_lost() {
+    // Field 1000 is what the batch is called now.
+    let renamed = || [message(&[AROUND, b"\xC2\x3E\x02hi"])];
+    let made = |empty| counted(&decoder_of(&[], empty), WithoutBody::default(), &renamed());
+    assert_eq!(made(Empty::DeadLetter), (vec![NO_ELEMENTS.to_owned()], [1, 0, 0, 1]));
+    assert_eq!(made(Empty::Row), (vec!["1 rows".to_owned()], [1, 0, 0, 1]));
+    assert_eq!(made(Empty::Drop), (vec!["0 rows".to_owned()], [1, 0, 0, 1]));
+    // Around elements it counts once, and within each of them for itself.
+    let around = [message(&[AROUND, b"\xC2\x3E\x02hi", &GOOD.repeat(3), b"\x12\x03\xC8\x3E\x01"])];
+    let made = counted(&decoder_of(&[], Empty::Drop), WithoutBody::default(), &around);
+    assert_eq!(made, (vec!["4 rows".to_owned()], [0, 0, 0, 2]));
+    // A time around them that is none is one dead letter.
+    let late = [message(&[b"\x1A\x07\x08\x80\x94\xD9\xE3\xFA\x57", &GOOD.repeat(3)])];
+    let (made, _) = counted(&decoder_of(&[], Empty::Drop), WithoutBody::default(), &late);
+    assert_eq!(made, ["the table3.Batch can't be a row: sent is no time between the years 1 and 9999"]);
+}
+
+#[test]
+fn a_message_without_a_body_is_no_row_of_zeros() {
+    let of = |headers: &[(&str, &str)]| Message {
+        body: Vec::new(),
+        headers: headers.iter().map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()])).collect(),
+    };
+    let messages = [
+        of(&[]),
+        of(&[("KV-Operation", "DEL")]),
+        of(&[("KV-Operation", "PURGE")]),
+        of(&[("Nats-Marker-Reason", "MaxAge")]),
+    ];
+    let json =
+        |columns| StreamSchema::Tables([Route::all(Table::json(columns, &TableOptions::new("")).unwrap())].into());
+    let plain = "the message has no body; schema.on_empty_body says what becomes of such";
+    let marker = "the message marks what was deleted and has no body; schema.on_marker says what becomes of such";
+    let protobuf = decoder_of(&[], Empty::Drop);
+    for schema in [&json("a: int64"), &protobuf, &StreamSchema::built_in().unwrap()] {
+        let (made, counts) = counted(schema, WithoutBody::default(), &messages);
+        assert_eq!(made, [plain, "0 rows", "0 rows", "0 rows"]);
+        assert_eq!(counts, [0, 1, 3, 0]);
+        let letters = WithoutBody { markers: Empty::DeadLetter, others: Empty::Drop };
+        assert_eq!(counted(schema, letters, &messages).0, ["0 rows", marker, marker, marker]);
+    }
+    let all = WithoutBody { markers: Empty::Row, others: Empty::Row };
+    assert_eq!(counted(&json("a: int64"), all, &messages).0, ["a row"; 4]);
+    let required = counted(&json("a: int64 required"), all, &messages[..1]).0;
+    assert_eq!(required, ["the JSON can't be a row: a: is required, and missing (at byte 0)"]);
+    // With a body it is a message like any other.
+    let put = Message { body: b"{}".to_vec(), ..of(&[("KV-Operation", "PUT")]) };
+    assert_eq!(counted(&json("a: int64"), WithoutBody::default(), &[put]).0, ["a row"]);
 }

@@ -47,6 +47,8 @@ pub(crate) enum Fault {
     Text { expected: &'static str },
     /// A time beyond the years 1 to 9999.
     Time,
+    /// A time whose zone is not said.
+    Zone,
     /// A required value that is not there.
     Missing,
     /// A required value that is null.
@@ -161,6 +163,10 @@ impl fmt::Display for Fault {
             Self::Fraction { expected } => write!(f, "expected {expected}, found a number with more decimal places"),
             Self::Text { expected } => write!(f, "expected {expected}, found another text"),
             Self::Time => f.write_str("is no time between the years 1 and 9999"),
+            Self::Zone => f.write_str(
+                "is a time without a zone, which may be any hour: expected one such as 2026-11-23T14:05:00Z or \
+                 2026-11-23T14:05:00+01:00",
+            ),
             Self::Missing => f.write_str("is required, and missing"),
             Self::Null => f.write_str("is required, and null"),
             Self::Values { limit } => write!(f, "holds too many values: with it they are more than {limit}"),

@@ -8,7 +8,7 @@ use super::document::{Cell, Document, Entry, Span};
 use super::error::{Fault, JsonError, NoJson, Step};
 use super::lexer::{Found, Kind, Lexer, number_len};
 use super::number::{Scaled, scaled};
-use super::time;
+use super::time::{self, NoTime};
 use super::types::{Element, Struct, Type};
 use crate::table::TimeUnit;
 
@@ -31,10 +31,18 @@ const fn base64_of(alphabet: &Alphabet) -> GeneralPurpose {
 pub(crate) enum Part {
     /// All of it.
     Whole,
-    /// All of it; the column of this number is one element of an array.
-    OneOf(usize),
+    /// All of it; the column of this number is an array of one element or none.
+    OneOf {
+        index: usize,
+        /// Whether the element may not be null.
+        is_required: bool,
+    },
     /// What stands around the column of this number.
-    Around(usize),
+    Around {
+        index: usize,
+        /// Whether there must be an array.
+        is_required: bool,
+    },
 }
 
 impl Document {
@@ -84,34 +92,47 @@ impl Document {
             let column = &columns.columns[index];
             let value_at = lexer.at();
             let value = match part {
-                Part::OneOf(one) if one == index => self.one(&column.of, lexer, depth + 1),
-                Part::Around(one) if one == index => {
-                    let skipped = lexer.skip(depth + 1, &mut self.text);
-                    skipped.map(|()| Cell::Null)
+                Part::OneOf { index: one, is_required } if one == index => {
+                    self.one(&column.of, is_required, lexer, depth + 1)
                 }
+                Part::Around { index: one, .. } if one == index => self.around(lexer, depth + 1),
                 _ => self.value(&column.of, lexer, depth + 1),
             };
             let value = value.map_err(|error| error.within(Step::Key(column.key.clone())))?;
-            if value == Cell::Null && column.required {
+            let is_around = matches!(part, Part::Around { index: one, .. } if one == index);
+            if value == Cell::Null && (column.required || is_around) {
                 null_at = Some((index, value_at));
             }
             self.cells[base + index] = value;
             expected = index + 1;
         }
-        for index in &columns.required {
-            if self.cells[base + index] == Cell::Null && part != Part::Around(*index) {
+        let around = match part {
+            Part::Around { index, is_required } => Some((index, is_required)),
+            _ => None,
+        };
+        let required =
+            columns.required.iter().copied().filter(|index| around.is_none_or(|(around, _)| around != *index));
+        for index in required.chain(around.filter(|(_, is_required)| *is_required).map(|(index, _)| index)) {
+            if self.cells[base + index] == Cell::Null {
                 let (fault, at) = match null_at {
-                    Some((null, at)) if null == *index => (Fault::Null, at),
+                    Some((null, at)) if null == index => (Fault::Null, at),
                     _ => (Fault::Missing, at),
                 };
-                return Err(JsonError::new(fault, at).within(Step::Key(columns.columns[*index].key.clone())));
+                return Err(JsonError::new(fault, at).within(Step::Key(columns.columns[index].key.clone())));
             }
         }
         Ok(base as u32)
     }
 
-    /// Reads an array of one element.
-    fn one(&mut self, of: &Type, lexer: &mut Lexer<'_>, depth: u32) -> Result<Cell, JsonError> {
+    /// Passes over the array around whose elements a document is read: null where there is none.
+    fn around(&mut self, lexer: &mut Lexer<'_>, depth: u32) -> Result<Cell, JsonError> {
+        let (kind, _) = lexer.value()?;
+        lexer.skip_seen(kind, depth, &mut self.text)?;
+        Ok(if kind == Kind::Null { Cell::Null } else { Cell::Bool(true) })
+    }
+
+    /// Reads an array of one element or none.
+    fn one(&mut self, of: &Type, is_required: bool, lexer: &mut Lexer<'_>, depth: u32) -> Result<Cell, JsonError> {
         let (kind, at) = lexer.value()?;
         let fault = || form("an array of one element", kind, at);
         if kind != Kind::Array {
@@ -122,7 +143,11 @@ impl Document {
         if !lexer.element(true)? {
             return Ok(Cell::Null);
         }
+        let element_at = lexer.at();
         let value = self.value(of, lexer, depth + 1).map_err(|error| error.within(Step::Element(0)))?;
+        if value == Cell::Null && is_required {
+            return Err(JsonError::new(Fault::Null, element_at).within(Step::Element(0)));
+        }
         if lexer.element(false)? { Err(fault()) } else { Ok(value) }
     }
 
@@ -217,10 +242,11 @@ impl Document {
         let other = Fault::Text { expected: of.expected() };
         match of {
             Type::Date => time::date(text).map(|days| Cell::Int(days.into())).ok_or(other),
-            Type::Timestamp(None) => {
-                let micros = time::timestamp(text).ok_or(other)?;
-                time::in_years(micros.into()).map(Cell::Int).ok_or(Fault::Time)
-            }
+            Type::Timestamp(None) => match time::timestamp(text) {
+                Ok(micros) => time::in_years(micros.into()).map(Cell::Int).ok_or(Fault::Time),
+                Err(NoTime::Zone) => Err(Fault::Zone),
+                Err(NoTime::Other) => Err(other),
+            },
             Type::Bytes => {
                 let engine = if text.contains(['-', '_']) { &URL_SAFE_BASE64 } else { &STANDARD_BASE64 };
                 let start = self.bytes.len();

@@ -30,7 +30,10 @@ impl Copy<'_> {
         self.many((b'{', b'}'), depth, |copy, key| match columns.find(key, 0) {
             Some(index) => {
                 let of = &columns.columns[index].of;
-                if part == Part::OneOf(index) { copy.one(of, depth + 1) } else { copy.value(of, depth + 1) }
+                match part {
+                    Part::OneOf { index: one, .. } if one == index => copy.one(of, depth + 1),
+                    _ => copy.value(of, depth + 1),
+                }
             }
             None => copy.all(depth + 1),
         })

@@ -9,6 +9,9 @@ use crate::protobuf::{Cardinality, Field, Kind, MessageId, MessageTable, SchemaE
 /// The most columns that a file may have. Each takes memory while it is written, whether it has values or not.
 pub(crate) const MAX_COLUMNS: usize = 10_000;
 
+/// The column of a message without fields, which says that it is there.
+const IS_SET: &str = "is_set";
+
 /// Makes the columns of message types.
 #[derive(Debug)]
 pub(crate) struct Builder<'t> {
@@ -27,18 +30,25 @@ impl<'t> Builder<'t> {
         Self { tables, recursion_depth, path: Vec::new(), held: HashMap::new(), columns: 0 }
     }
 
-    /// The columns of a whole message. `reserved` are names that columns beside it have.
+    /// The columns of a whole message. `reserved` are names that columns beside it have. `own` are the fields that keep their names whatever
+    /// others are called, by their indices: those that name folders.
     ///
     /// # Errors
     ///
     /// The file would have more columns than it may.
-    pub fn root(mut self, id: MessageId, reserved: &[&str]) -> Result<Box<[Column]>, SchemaError> {
-        self.message_columns(id, reserved)
+    pub fn root(mut self, id: MessageId, reserved: &[&str], own: &[usize]) -> Result<Box<[Column]>, SchemaError> {
+        self.message_columns(id, reserved, own)
     }
 
-    fn message_columns(&mut self, id: MessageId, reserved: &[&str]) -> Result<Box<[Column]>, SchemaError> {
+    fn message_columns(
+        &mut self,
+        id: MessageId,
+        reserved: &[&str],
+        own: &[usize],
+    ) -> Result<Box<[Column]>, SchemaError> {
         let message = self.tables.message(id);
-        let mut names = Names::new(reserved);
+        let own_names = own.iter().filter_map(|index| message.fields.get(*index)).map(|field| &*field.name);
+        let mut names = Names::new(own_names.chain(reserved.iter().copied()));
         let mut columns = Vec::with_capacity(message.fields.len());
         let mut oneofs = message.oneofs.iter().peekable();
         self.path.push(id);
@@ -53,7 +63,7 @@ impl<'t> Builder<'t> {
             }
             let shape = self.field_shape(id, index, field)?;
             columns.push(Column {
-                name: names.take(&field.name, field.number),
+                name: if own.contains(&index) { field.name.clone() } else { names.take(&field.name, field.number) },
                 source: Source::Field { index },
                 is_checked: shape.is_checked(),
                 shape,
@@ -88,7 +98,12 @@ impl<'t> Builder<'t> {
             (Kind::Enum(id), _) => Shape::Enum(id),
             (_, Some(id)) => match self.leaf(id) {
                 Some(leaf) => leaf,
-                None => return Ok(Shape::Struct { id, columns: self.message_columns(id, &[])? }),
+                // Parquet has no group without fields. With a column of its own it is a group before and after it gets its first field.
+                None if self.tables.message(id).fields.is_empty() => {
+                    self.count(holder)?;
+                    return Ok(Shape::Struct { id, columns: [set_column()].into() });
+                }
+                None => return Ok(Shape::Struct { id, columns: self.message_columns(id, &[], &[])? }),
             },
             _ => Shape::Scalar(kind),
         };
@@ -104,9 +119,10 @@ impl<'t> Builder<'t> {
             Some(WellKnown::Duration(span)) => Some(Shape::Duration(span)),
             Some(WellKnown::Wrapper { slot, kind }) => Some(Shape::Wrapper { slot, kind }),
             Some(WellKnown::Struct { .. } | WellKnown::List { .. } | WellKnown::Value) => Some(Shape::Json(id)),
-            // Parquet has no group without fields.
-            None if message.fields.is_empty() => Some(Shape::Json(id)),
-            None => (self.levels(id) >= self.recursion_depth).then_some(Shape::Json(id)),
+            // As columns they are messages like any other.
+            Some(WellKnown::FieldMask { .. } | WellKnown::Any { .. }) | None => {
+                (self.levels(id) >= self.recursion_depth).then_some(Shape::Json(id))
+            }
         }
     }
 
@@ -142,12 +158,18 @@ fn which_column(message: &MessageTable, slot: u32, name: Box<str>) -> Column {
     Column { name, source: Source::Which { slot }, shape: Shape::Which(names), required: false, is_checked: false }
 }
 
+/// The one column of a message without fields. It is not required, for files of a later schema may lack it.
+fn set_column() -> Column {
+    let shape = Shape::Scalar(Kind::Bool);
+    Column { name: IS_SET.into(), source: Source::Set, shape, required: false, is_checked: false }
+}
+
 /// The names within one message. Readers of SQL take `Id` and `id` for the same.
 struct Names(HashSet<String>);
 
 impl Names {
-    fn new(reserved: &[&str]) -> Self {
-        Self(reserved.iter().map(|name| name.to_lowercase()).collect())
+    fn new<'n>(reserved: impl Iterator<Item = &'n str>) -> Self {
+        Self(reserved.map(str::to_lowercase).collect())
     }
 
     /// The name, with the field's number after it where the name is taken.

@@ -109,8 +109,8 @@ impl Grower {
             Self::Int64(builder) => builder.append_option(number.map(u64::cast_signed)),
             Self::Uint32(builder) => builder.append_option(number.map(|number| number as u32)),
             Self::Uint64(builder) => builder.append_option(number),
-            Self::Float(builder) => builder.append_option(number.map(|number| f32::from_bits(number as u32))),
-            Self::Double(builder) => builder.append_option(number.map(f64::from_bits)),
+            Self::Float(builder) => builder.append_option(number.map(|number| float(number as u32))),
+            Self::Double(builder) => builder.append_option(number.map(double)),
             Self::Text(texts) => texts.append(match value {
                 Value::Text(text) => Some(text.as_bytes()),
                 _ => None,
@@ -174,6 +174,21 @@ impl Grower {
             Self::Map(map) => Arc::new(map.finish()?),
         })
     }
+}
+
+/// The number with these bits. All that are none are the same: to Arrow's order, one with a sign comes before all numbers, where readers
+/// look for it behind them.
+#[inline]
+fn float(bits: u32) -> f32 {
+    let number = f32::from_bits(bits);
+    if number.is_nan() { f32::NAN } else { number }
+}
+
+/// As [`float`].
+#[inline]
+fn double(bits: u64) -> f64 {
+    let number = f64::from_bits(bits);
+    if number.is_nan() { f64::NAN } else { number }
 }
 
 /// Appends the text that was written. Names of fields are in it, so it can be many times the size of its message.

@@ -28,6 +28,8 @@ pub(crate) enum Source {
     Field { index: usize },
     /// Which field of a oneof has a value, by the slot that says it.
     Which { slot: u32 },
+    /// That there is a message: true wherever there is one.
+    Set,
 }
 
 /// What the values of a column look like.

@@ -24,6 +24,7 @@ pub(crate) struct StructGrower {
 enum From {
     Field(usize),
     Which(u32),
+    Set,
 }
 
 impl StructGrower {
@@ -32,6 +33,7 @@ impl StructGrower {
             let from = match column.source {
                 Source::Field { index } => From::Field(index),
                 Source::Which { slot } => From::Which(slot),
+                Source::Set => From::Set,
             };
             (from, Grower::new(tables, &column.shape, capacity))
         });
@@ -74,6 +76,7 @@ impl StructGrower {
 fn value<'a>(tables: &Tables, record: &Record<'a>, id: MessageId, base: u32, from: From) -> Value<'a> {
     let index = match from {
         From::Which(slot) => return record.value(base, slot),
+        From::Set => return Value::Number(1),
         From::Field(index) => index,
     };
     let field = &tables.message(id).fields[index];

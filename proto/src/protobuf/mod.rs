@@ -17,11 +17,13 @@ mod skip;
 mod table;
 mod text;
 mod transcoder;
+mod twins;
 mod unknown;
 
 pub use error::WireError;
 pub use table::SchemaError;
 pub use transcoder::Transcoder;
+pub use twins::rename_twins;
 
 pub(crate) use json::{JsonWriter, push_text};
 pub(crate) use reader::Reader;

@@ -69,7 +69,7 @@ impl Events {
         let folders = options.partition_by.iter().map(|field| Folder::find(tables, envelope, field));
         let (folders, fields): (Vec<_>, Vec<_>) = folders.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         let by_app = fields.iter().any(|field: &FolderField| &*field.field == APP_ID);
-        let layout = Layout::new(fields, options)?;
+        let layout = Layout::new(fields, false, options, added)?;
         let time = Time::new(tables, envelope, options)?;
         let in_file = options.partition_columns_in_file;
         let payload = (options.payload != PayloadColumns::Json)
@@ -135,9 +135,10 @@ impl Payload {
         let fields = &tables.message(envelope).fields;
         let is_payload = |column: &nested::Column| match column.source {
             Source::Which { .. } => true,
+            Source::Set => false,
             Source::Field { index } => matches!(fields[index].cardinality, Cardinality::Oneof { .. }),
         };
-        let columns = Builder::new(tables, depth).root(envelope, &reserved)?;
+        let columns = Builder::new(tables, depth).root(envelope, &reserved, &[])?;
         let columns: Box<[_]> = columns.into_iter().filter(is_payload).collect();
         Ok(Self { check: Check::new(&columns), columns })
     }
@@ -164,6 +165,7 @@ impl Folder {
             field: name.into(),
             is_top_level: is_column,
             is_column,
+            is_in_element: false,
         };
         match column {
             "event_category" => return Ok((Self::Category, field(column))),

@@ -4,9 +4,11 @@
 //! their bytes alone. So whatever reads rows need not know that there was a batch.
 
 use super::json::Json;
+use super::layout::Layout;
+use super::options::Empty;
 use super::protobuf::Protobuf;
-use super::{Format, Table};
-use crate::json::END;
+use super::{Format, Table, json, protobuf};
+use crate::json::{Document, END, Row, cut};
 use crate::poison::Poison;
 use crate::protobuf::{Cardinality, Kind, MessageId, Reader, SchemaError, Shelf, Tables, WireError};
 
@@ -20,6 +22,8 @@ pub const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Exploded {
     number: u32,
+    /// Its index in its message.
+    pub index: usize,
 }
 
 impl Exploded {
@@ -39,7 +43,7 @@ impl Exploded {
         }
         let number = field.number;
         tables.make_single(message, index);
-        Ok(Self { number })
+        Ok(Self { number, index })
     }
 
     /// Cuts a body into what stands around the elements, and the elements with their keys. Beyond the most that are possible, elements
@@ -62,7 +66,7 @@ impl Exploded {
                 around.extend_from_slice(bytes);
             }
         }
-        Ok((Batch { around, elements, end: &[] }, count))
+        Ok((Batch { around, elements, end: &[], unknown_fields: 0 }, count))
     }
 }
 
@@ -75,6 +79,8 @@ pub struct Batch<'a> {
     pub elements: Vec<&'a [u8]>,
     /// What is behind each element.
     pub end: &'static [u8],
+    /// How many fields around the elements the schema does not know. They are in each row, and count among its unknown fields too.
+    pub unknown_fields: u64,
 }
 
 impl Table {
@@ -83,25 +89,36 @@ impl Table {
     pub fn explodes(&self) -> bool {
         match &self.0.format {
             Format::Protobuf(messages) => messages.exploded.is_some(),
-            Format::Json(documents) => documents.explodes(),
+            Format::Json(documents) => documents.exploded.is_some(),
             Format::Events(_) => false,
         }
     }
 
+    /// What becomes of a batch without elements.
+    #[must_use]
+    pub fn empty_batch(&self) -> Empty {
+        self.0.empty_batch
+    }
+
     /// Takes a message apart that is a batch. What is wrong with an element is found when its row is decoded. `beside` is how many bytes
-    /// a row takes beside its body.
+    /// a row takes beside its body; `published_at_ns` is in nanoseconds since the Unix epoch.
     ///
     /// # Errors
     ///
-    /// [`Poison`], the whole of it: what stands around the elements can't be read, or they make too many rows, or too large ones.
-    pub fn explode<'a>(&self, body: &'a [u8], beside: usize) -> Result<Batch<'a>, Poison> {
+    /// [`Poison`], the whole of it: what stands around the elements can't be a part of any row, or they make too many rows, or too large
+    /// ones.
+    pub fn explode<'a>(&self, body: &'a [u8], beside: usize, published_at_ns: i64) -> Result<Batch<'a>, Poison> {
+        let layout = &self.0.layout;
         let (batch, rows) = match &self.0.format {
             Format::Protobuf(messages) => match messages.exploded {
-                Some(exploded) => cut_message(messages, exploded, body)?,
+                Some(exploded) => cut_message(messages, layout, exploded, body, published_at_ns)?,
                 None => (one_row(body), 1),
             },
-            Format::Json(documents) if documents.explodes() => cut_document(documents, body)?,
-            Format::Json(_) | Format::Events(_) => (one_row(body), 1),
+            Format::Json(documents) => match documents.exploded {
+                Some(exploded) => cut_document(documents, layout, exploded, body, published_at_ns)?,
+                None => (one_row(body), 1),
+            },
+            Format::Events(_) => (one_row(body), 1),
         };
         let bytes = batch.around.len().saturating_add(beside).saturating_mul(rows).saturating_add(body.len());
         if rows > MAX_ROWS || bytes > MAX_BATCH_BYTES {
@@ -113,20 +130,37 @@ impl Table {
 }
 
 fn one_row(body: &[u8]) -> Batch<'_> {
-    Batch { around: body.into(), elements: vec![&[]], end: &[] }
+    Batch { around: body.into(), elements: vec![&[]], end: &[], unknown_fields: 0 }
 }
 
-fn cut_message<'a>(messages: &Protobuf, exploded: Exploded, body: &'a [u8]) -> Result<(Batch<'a>, usize), Poison> {
-    let (batch, rows) = exploded.cut(body).map_err(|source| messages.not_a_message(source))?;
-    let mut shelf = Shelf::default();
-    let read = shelf.take().read(&messages.tables, messages.message, &batch.around);
-    read.map_err(|source| messages.not_a_message(source))?;
+fn cut_message<'a>(
+    messages: &Protobuf,
+    layout: &Layout,
+    exploded: Exploded,
+    body: &'a [u8],
+    published_at_ns: i64,
+) -> Result<(Batch<'a>, usize), Poison> {
+    let (mut batch, rows) = exploded.cut(body).map_err(|source| messages.not_a_message(source))?;
+    let mut record = Shelf::default().take();
+    messages.read(&mut record, &batch.around)?;
+    layout.check_around(&protobuf::Read { of: messages, record: &record }, published_at_ns)?;
+    batch.unknown_fields = record.unknown();
     Ok((batch, rows))
 }
 
-fn cut_document<'a>(documents: &Json, body: &'a [u8]) -> Result<(Batch<'a>, usize), Poison> {
-    let (around, elements) = documents.cut(body)?;
+fn cut_document<'a>(
+    documents: &Json,
+    layout: &Layout,
+    exploded: json::Exploded,
+    body: &'a [u8],
+    published_at_ns: i64,
+) -> Result<(Batch<'a>, usize), Poison> {
+    let mut document = Document::default();
+    let text = document.read(&documents.columns, exploded.around(), body)?;
+    layout
+        .check_around(&json::Read { of: documents, row: Row { document: &document, body: text } }, published_at_ns)?;
+    let (around, elements) = cut(&documents.columns.columns[exploded.index].key, text)?;
     let elements: Vec<_> = elements.into_iter().map(str::as_bytes).collect();
     let rows = elements.len();
-    Ok((Batch { around, elements, end: END.as_bytes() }, rows))
+    Ok((Batch { around, elements, end: END.as_bytes(), unknown_fields: document.unknown() }, rows))
 }

@@ -3,9 +3,9 @@
 use arrow::datatypes::Field as ArrowField;
 
 use super::layout::{FolderField, Layout};
-use super::options::{EventTime, TableOptions, TimeUnit};
+use super::options::{Empty, EventTime, TableOptions, TimeUnit};
 use super::value::{FolderValue, Values};
-use crate::json::{Cell, Document, JsonError, Part, Row, Struct, Type, columns, cut, is_whole, path};
+use crate::json::{Cell, Document, JsonError, Part, Row, Struct, Type, columns, is_whole, path};
 use crate::nested::MAX_COLUMNS;
 use crate::protobuf::SchemaError;
 
@@ -18,11 +18,32 @@ pub(super) struct Json {
     pub columns: Struct,
     /// Whether a column is in the files, by its index.
     in_file: Box<[bool]>,
-    /// The column whose elements are rows, by its index.
-    exploded: Option<usize>,
+    /// The column whose elements are rows.
+    pub exploded: Option<Exploded>,
     /// The fields that make folders.
     folders: Box<[FieldPath]>,
     time: Option<(FieldPath, TimeUnit)>,
+}
+
+/// The column whose elements are rows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Exploded {
+    pub index: usize,
+    /// Whether a message must have it.
+    is_required: bool,
+    /// Whether no element may be null.
+    are_elements_required: bool,
+}
+
+impl Exploded {
+    /// What stands around the elements.
+    pub fn around(self) -> Part {
+        Part::Around { index: self.index, is_required: self.is_required }
+    }
+
+    fn one(self) -> Part {
+        Part::OneOf { index: self.index, is_required: self.are_elements_required }
+    }
 }
 
 /// The way to one value in a document.
@@ -37,7 +58,10 @@ impl Json {
     /// Reads the declaration of the columns, and lays the rows out. `added` are the names of the columns that are added.
     pub fn new(declared: &str, options: &TableOptions, added: &[&str]) -> Result<(Self, Layout), SchemaError> {
         let mut columns = columns(declared)?;
-        let exploded = options.explode.as_ref().map(|field| explode(&mut columns, field)).transpose()?;
+        let exploded = options.explode.as_ref().map(|field| explode(&mut columns, field, options.empty_batch));
+        let exploded = exploded.transpose()?;
+        let in_element =
+            |path: &FieldPath| exploded.is_some_and(|exploded| path.steps.first() == Some(&exploded.index));
         if columns.leaves() > MAX_COLUMNS {
             return Err(SchemaError::TooManyJsonColumns { limit: MAX_COLUMNS });
         }
@@ -50,11 +74,12 @@ impl Json {
             }
             let is_column = matches!(*path.steps, [index] if *columns.columns[index].name == *name);
             let is_top_level = path.steps.len() == 1;
-            fields.push(FolderField { name: name.into(), field: field.as_str().into(), is_top_level, is_column });
+            let (name, field, is_in_element) = (name.into(), field.as_str().into(), in_element(&path));
+            fields.push(FolderField { name, field, is_top_level, is_column, is_in_element });
             folders.push(path);
         }
-        let layout = Layout::new(fields, options)?;
         let time = time(&columns, options)?;
+        let layout = Layout::new(fields, time.as_ref().is_some_and(|(path, _)| in_element(path)), options, added)?;
         let reserved = layout.reserved(added.iter().copied());
         let taken = |name: &str| reserved.iter().any(|reserved| reserved.to_lowercase() == name.to_lowercase());
         let in_path = |index| folders.iter().any(|path| *path.steps == [index]);
@@ -81,29 +106,17 @@ impl Json {
 
     /// What of a document is a row.
     pub fn part(&self) -> Part {
-        self.exploded.map_or(Part::Whole, Part::OneOf)
-    }
-
-    /// Whether a document is a batch of rows.
-    pub fn explodes(&self) -> bool {
-        self.exploded.is_some()
+        self.exploded.map_or(Part::Whole, Exploded::one)
     }
 
     /// Reads a whole body, and sees that it can be a row.
     pub fn read<'a>(&self, document: &mut Document, body: &'a [u8]) -> Result<&'a str, JsonError> {
         document.read(&self.columns, self.part(), body)
     }
-
-    /// What stands around the elements of a batch, as the start of each row, and the elements; behind each comes `END`.
-    pub fn cut<'a>(&self, body: &'a [u8]) -> Result<(Vec<u8>, Vec<&'a str>), JsonError> {
-        let index = self.exploded.unwrap_or_default();
-        let text = Document::default().read(&self.columns, Part::Around(index), body)?;
-        cut(&self.columns.columns[index].key, text)
-    }
 }
 
 /// Finds the column whose elements are rows, and makes it one that has one value: that of the row.
-fn explode(columns: &mut Struct, field: &str) -> Result<usize, SchemaError> {
+fn explode(columns: &mut Struct, field: &str, empty: Empty) -> Result<Exploded, SchemaError> {
     let names = path(field).map_err(|_| SchemaError::NoColumn { field: field.to_owned() })?;
     let index = names.first().filter(|_| names.len() == 1).and_then(|key| columns.find(key, 0));
     let index = index.ok_or_else(|| SchemaError::NoColumn { field: field.to_owned() })?;
@@ -113,9 +126,11 @@ fn explode(columns: &mut Struct, field: &str) -> Result<usize, SchemaError> {
     if !matches!(element.of, Type::Struct(_)) {
         return Err(refuse);
     }
-    (all[index].required, all[index].of) = (element.required, element.of.clone());
+    let (is_required, are_elements_required) = (all[index].required, element.required);
+    // A row of a batch without elements has null there.
+    (all[index].required, all[index].of) = (element.required && empty != Empty::Row, element.of.clone());
     *columns = Struct::new(all);
-    Ok(index)
+    Ok(Exploded { index, is_required, are_elements_required })
 }
 
 fn names_a_folder(of: &Type) -> bool {

@@ -20,6 +20,8 @@ pub(super) struct Layout {
     pub fields: Box<[FolderField]>,
     /// The field that is the event's time, if one is.
     time: Option<Box<str>>,
+    /// Whether that lies in the elements of a batch.
+    is_time_in_element: bool,
     pub down_to: PartitionTime,
 }
 
@@ -34,14 +36,26 @@ pub(super) struct FolderField {
     pub is_top_level: bool,
     /// Whether the message itself has a column of the folder's name with the same values.
     pub is_column: bool,
+    /// Whether it lies in the elements of a batch.
+    pub is_in_element: bool,
 }
 
 impl Layout {
-    pub fn new(fields: Vec<FolderField>, options: &TableOptions) -> Result<Self, SchemaError> {
+    /// `added` are the names of the columns that are added to those of the message.
+    pub fn new(
+        fields: Vec<FolderField>,
+        is_time_in_element: bool,
+        options: &TableOptions,
+        added: &[&str],
+    ) -> Result<Self, SchemaError> {
         let mut names: HashSet<String> = time_names(options.partition_time).iter().map(ToString::to_string).collect();
         for FolderField { name, field, .. } in &fields {
             if !names.insert(name.to_lowercase()) {
                 let reason = "two folders would have the same name";
+                return Err(SchemaError::Partition { field: field.to_string(), reason });
+            }
+            if added.iter().any(|added| added.to_lowercase() == name.to_lowercase()) {
+                let reason = "a column that is added to each file has the folder's name";
                 return Err(SchemaError::Partition { field: field.to_string(), reason });
             }
         }
@@ -49,7 +63,7 @@ impl Layout {
             EventTime::Published => None,
             EventTime::Field { field, .. } => Some(field.as_str().into()),
         };
-        Ok(Self { fields: fields.into(), time, down_to: options.partition_time })
+        Ok(Self { fields: fields.into(), time, is_time_in_element, down_to: options.partition_time })
     }
 
     /// The names of the columns that are in the path.
@@ -57,7 +71,8 @@ impl Layout {
         self.fields.iter().map(|field| &*field.name).chain(time_names(self.down_to).iter().copied())
     }
 
-    /// The names that no column of the message may have: those of folders that it is not itself, and of added columns.
+    /// The names that no column of the message may have: those of folders that it is not itself, and of added columns. A column that is one of
+    /// its folders comes first to its name: see `Builder::root`.
     pub fn reserved<'n>(&'n self, added: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
         let own = |name: &&str| self.fields.iter().any(|field| &*field.name == *name && field.is_column);
         self.names().filter(|name| !own(name)).chain(added).collect()
@@ -75,7 +90,24 @@ impl Layout {
 
     /// Appends the row's folder.
     pub fn push_folder(&self, folder: &mut String, values: &impl Values, hour: EventHour) -> Result<(), Poison> {
-        for (index, field) in self.fields.iter().enumerate() {
+        self.push_of(folder, values, Some(hour), |_| true)
+    }
+
+    /// Whether rows can have a folder, by what stands around the elements of a batch: it is in each of them.
+    pub fn check_around(&self, values: &impl Values, published_at_ns: i64) -> Result<(), Poison> {
+        let hour = (!self.is_time_in_element).then(|| self.hour(values, published_at_ns)).transpose()?;
+        self.push_of(&mut String::new(), values, hour, |field| !field.is_in_element)
+    }
+
+    /// Appends the folders of some of the fields, and of the hour.
+    fn push_of(
+        &self,
+        folder: &mut String,
+        values: &impl Values,
+        hour: Option<EventHour>,
+        is_wanted: impl Fn(&FolderField) -> bool,
+    ) -> Result<(), Poison> {
+        for (index, field) in self.fields.iter().enumerate().filter(|(_, field)| is_wanted(field)) {
             let start = folder.len();
             folder.push_str(&field.name);
             folder.push('=');
@@ -83,7 +115,9 @@ impl Layout {
             check_length(&field.field, folder.len() - start, MAX_NAME)?;
             folder.push('/');
         }
-        hour.push_path(folder, self.down_to);
+        if let Some(hour) = hour {
+            hour.push_path(folder, self.down_to);
+        }
         folder.truncate(folder.trim_end_matches('/').len());
         check_length("all fields together", folder.len(), MAX_FOLDER)
     }

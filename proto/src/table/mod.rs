@@ -32,7 +32,7 @@ pub use decoder::TableDecoder;
 pub use explode::{Batch, MAX_BATCH_BYTES};
 pub use leaves::{Leaf, LeafKind};
 pub use notes::Note;
-pub use options::{EventTime, PayloadColumns, TableOptions, TimeUnit};
+pub use options::{Empty, EventTime, PayloadColumns, TableOptions, TimeUnit};
 
 /// The message's sequence in its stream, and the time at which the server stored it.
 const SEQUENCE: &str = "nats_stream_sequence";
@@ -55,6 +55,7 @@ struct Inner {
     /// The columns beside those of the message that a partition makes, in files that have them.
     partition_columns: Box<[PartitionColumn]>,
     keep_unknown_fields: bool,
+    empty_batch: Empty,
     notes: Notes,
 }
 
@@ -125,7 +126,8 @@ impl Table {
         let added = added.chain(options.explode.as_ref().map(|_| ROW)).chain([SEQUENCE, PUBLISHED]);
         let (format, layout, partition_columns) = compile(&added.collect::<Vec<_>>())?;
         let keep_unknown_fields = options.keep_unknown_fields;
-        Ok(Self(Arc::new(Inner { format, layout, partition_columns, keep_unknown_fields, notes })))
+        let empty_batch = options.empty_batch;
+        Ok(Self(Arc::new(Inner { format, layout, partition_columns, keep_unknown_fields, empty_batch, notes })))
     }
 
     /// The full name of the message type; `json` where the messages are JSON, `causality.v1` where they are its events.
@@ -136,6 +138,12 @@ impl Table {
             Format::Json(_) => json::NAME,
             Format::Events(_) => events::NAME,
         }
+    }
+
+    /// Whether the messages are JSON.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        matches!(self.0.format, Format::Json(_))
     }
 
     /// What is to be noted of each message beside its body, in the order of its columns.

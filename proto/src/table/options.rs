@@ -17,6 +17,8 @@ pub struct TableOptions {
     pub partition_time: PartitionTime,
     /// The repeated field of the message whose elements are rows, if it is a batch.
     pub explode: Option<String>,
+    /// What becomes of a batch without elements.
+    pub empty_batch: Empty,
     /// Whether what makes folders is in the files too.
     pub partition_columns_in_file: bool,
     /// Whether what the schema does not know of a message is kept in a column.
@@ -40,6 +42,7 @@ impl TableOptions {
             event_time: EventTime::Published,
             partition_time: PartitionTime::Hour,
             explode: None,
+            empty_batch: Empty::DeadLetter,
             partition_columns_in_file: false,
             keep_unknown_fields: false,
             subject_column: false,
@@ -57,6 +60,17 @@ impl TableOptions {
             ..Self::new("")
         }
     }
+}
+
+/// What becomes of a message that holds nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Empty {
+    /// It is stored as a dead letter.
+    DeadLetter,
+    /// It is a row all the same.
+    Row,
+    /// It is acked and gone, but for its count.
+    Drop,
 }
 
 /// How the payload of the events of `causality.v1` is written.

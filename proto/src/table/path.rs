@@ -59,6 +59,11 @@ impl FieldPath {
         }
     }
 
+    /// The field of the message itself that it begins with, by its index.
+    pub fn first(&self) -> Option<usize> {
+        self.steps.first().copied()
+    }
+
     /// The value in a record; none where a message on the way is not there.
     pub fn value<'a>(&self, tables: &Tables, root: MessageId, record: &Record<'a>) -> Value<'a> {
         let (mut base, mut id, mut found) = (0, root, Value::Absent);

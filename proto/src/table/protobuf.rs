@@ -41,16 +41,19 @@ impl Protobuf {
         let name = &options.message;
         let message = tables.find(name).ok_or_else(|| SchemaError::NoMessage { name: name.clone() })?;
         let exploded = options.explode.as_ref().map(|field| Exploded::find(&mut tables, message, field)).transpose()?;
+        let in_element =
+            |path: &FieldPath| exploded.is_some_and(|exploded: Exploded| path.first() == Some(exploded.index));
         let folders = options.partition_by.iter().map(|field| folder(&tables, message, field));
         let folders = folders.collect::<Result<Box<[_]>, _>>()?;
-        let layout = Layout::new(folders.iter().map(folder_field).collect(), options)?;
         let time = Time::new(&tables, message, options)?;
-        let columns = Builder::new(&tables, options.recursion_depth);
-        let columns = columns.root(message, &layout.reserved(added.iter().copied()))?;
+        let fields = folders.iter().map(|(path, _)| folder_field(path, in_element(path))).collect();
+        let layout = Layout::new(fields, time.as_ref().is_some_and(|time| in_element(time.path())), options, added)?;
         let in_path: Vec<usize> = folders.iter().filter_map(|(path, _)| path.top_level()).collect();
+        let columns = Builder::new(&tables, options.recursion_depth);
+        let columns = columns.root(message, &layout.reserved(added.iter().copied()), &in_path)?;
         let in_file = |column: &Column| match column.source {
             Source::Field { index } => options.partition_columns_in_file || !in_path.contains(&index),
-            Source::Which { .. } => true,
+            Source::Which { .. } | Source::Set => true,
         };
         let columns: Box<[Column]> = columns.into_iter().filter(in_file).collect();
         let check = Check::new(&columns);
@@ -103,10 +106,10 @@ fn folder(tables: &Tables, message: MessageId, field: &str) -> Result<(FieldPath
 }
 
 /// The folder has the path, with underscores for its dots.
-fn folder_field((path, _): &(FieldPath, Kind)) -> FolderField {
+fn folder_field(path: &FieldPath, is_in_element: bool) -> FolderField {
     let is_top_level = path.top_level().is_some();
     let name = path.text.replace('.', "_").into();
-    FolderField { name, field: path.text.clone(), is_top_level, is_column: is_top_level }
+    FolderField { name, field: path.text.clone(), is_top_level, is_column: is_top_level, is_in_element }
 }
 
 impl Time {
@@ -117,6 +120,12 @@ impl Time {
             (Target::Timestamp(_), _) => Ok(Some(Self::Stamp(path))),
             (_, Some(kind)) if is_whole(kind) => Ok(Some(Self::Number(path, kind, *unit))),
             _ => Err(SchemaError::EventTime { field: field.clone() }),
+        }
+    }
+
+    fn path(&self) -> &FieldPath {
+        match self {
+            Self::Stamp(path) | Self::Number(path, ..) => path,
         }
     }
 

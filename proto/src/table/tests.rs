@@ -184,7 +184,7 @@ fn what_is_in_the_path_is_in_the_file_on_request() {
     assert_eq!(micros[..], [PUBLISHED / 1000, PUBLISHED / 1000], "rounded down");
 }
 
-/// To a reader of SQL `Id` is `id`. In proto3 no two fields of a message are so close.
+/// To a reader of SQL `Id` is `id`.
 #[test]
 fn a_name_that_is_taken_gets_the_number_of_its_field() {
     let table = rows(&options());
@@ -197,6 +197,69 @@ fn a_name_that_is_taken_gets_the_number_of_its_field() {
     let options = TableOptions { message: "names2.Names".to_owned(), ..options() };
     let table = Table::new(&descriptors("names2.proto"), &options).unwrap();
     assert_eq!(names(&table)[..4], ["id", "ID_2", "Id_3", "ID_2_4"]);
+}
+
+/// protoc takes such names in proto3 too, and a folder's name is the field's that makes it, wherever that comes among the fields.
+#[test]
+fn names_that_differ_in_case_alone_are_told_apart() {
+    let options = |in_file| TableOptions {
+        message: "names3.Names".to_owned(),
+        partition_time: PartitionTime::None,
+        partition_columns_in_file: in_file,
+        ..by(&["tenant"])
+    };
+    let set = names3();
+    let table = Table::new(&set, &options(false)).unwrap();
+    assert_eq!(names(&table)[..4], ["id", "Id_2", "Tenant_3", "inner"]);
+    let DataType::Struct(inner) = table.schema().field(3).data_type().clone() else { panic!("no struct") };
+    assert_eq!(inner.iter().map(|field| field.name().as_str()).collect::<Vec<_>>(), ["URL", "url_2"]);
+    // Fields 1 to 4 are a, b, c, d.
+    let body = b"\x0A\x01a\x12\x01b\x1A\x01c\x22\x01d";
+    assert_eq!(TableDecoder::new(&table).decode(body, PUBLISHED).unwrap().path(), "tenant=d");
+    let table = Table::new(&set, &options(true)).unwrap();
+    let mut columns = TableColumns::new(&table, 1);
+    columns.push(body, 1, PUBLISHED).unwrap();
+    let batch = columns.finish().unwrap();
+    let texts = ["id", "Id_2", "Tenant_3", "tenant"].map(|name| batch[name].as_string::<i32>().value(0).to_owned());
+    assert_eq!(texts, ["a", "b", "c", "d"]);
+    // As JSON they have their own names.
+    let mut json = Vec::new();
+    crate::protobuf::Transcoder::new(&set, "names3.Names").unwrap().push_json(body, &mut json).unwrap();
+    assert_eq!(String::from_utf8(json).unwrap(), r#"{"id":"a","Id":"b","Tenant":"c","tenant":"d"}"#);
+}
+
+/// As protoc compiles it: protox refuses it as prost-reflect does.
+fn names3() -> Vec<u8> {
+    let text = std::fs::read_to_string(format!("{FOLDER}/names3.proto")).unwrap();
+    let file = protox::file::File::from_source("names3.proto", &text).unwrap();
+    prost_reflect::prost_types::FileDescriptorSet { file: vec![file.into()] }.encode_to_vec()
+}
+
+#[test]
+fn a_folder_does_not_have_the_name_of_an_added_column() {
+    let options = TableOptions { subject_column: true, ..by(&["id"]) };
+    assert!(Table::json("id: string", &options).is_ok());
+    let options = TableOptions { subject_column: true, ..by(&["nats.subject"]) };
+    let error = Table::json("nats: struct<subject: string>", &options).unwrap_err().to_string();
+    let expected =
+        "rows can't be partitioned by nats.subject: a column that is added to each file has the folder's name";
+    assert_eq!(error, expected);
+}
+
+/// A message without fields is a struct before it gets its first and after that, so that readers can unite the two.
+#[test]
+fn a_message_without_fields_is_a_struct() {
+    let table = Table::new(&names3(), &TableOptions { message: "names3.Names".to_owned(), ..options() }).unwrap();
+    let mut columns = TableColumns::new(&table, 2);
+    columns.push(b"\x32\x00\x3A\x00\x3A\x00\x42\x03\x0A\x01k", 1, PUBLISHED).unwrap();
+    columns.push(b"", 2, PUBLISHED).unwrap();
+    let batch = columns.finish().unwrap();
+    let shown = |name: &str| [0, 1].map(|row| arrow::util::display::array_value_to_string(&batch[name], row).unwrap());
+    assert_eq!(shown("nothing"), ["{is_set: true}", ""]);
+    assert_eq!(shown("nothings"), ["[{is_set: true}, {is_set: true}]", "[]"]);
+    assert_eq!(shown("map_nothing"), ["{k: {is_set: true}}", "{}"]);
+    let leaves: Vec<_> = table.leaves().into_iter().map(|leaf| leaf.path.join(".")).collect();
+    assert!(leaves.contains(&"nothing.is_set".to_owned()), "{leaves:?}");
 }
 
 #[test]
@@ -293,7 +356,7 @@ fn batches() -> TableOptions {
 
 /// The bodies of the rows of a batch.
 fn taken_apart(table: &Table, body: &[u8]) -> Vec<Vec<u8>> {
-    let batch = table.explode(body, 0).unwrap();
+    let batch = table.explode(body, 0, PUBLISHED).unwrap();
     batch.elements.iter().map(|element| [&batch.around, *element].concat()).collect()
 }
 
@@ -327,7 +390,7 @@ fn a_batch_is_a_row_for_each_element() {
 #[test]
 fn a_batch_that_cannot_be_taken_apart_is_poison() {
     let table = rows(&batches());
-    let reason = |body: &[u8]| table.explode(body, 0).unwrap_err().to_string();
+    let reason = |body: &[u8]| table.explode(body, 0, PUBLISHED).unwrap_err().to_string();
     assert!(reason(b"\x0A\x01\xFF\x12\x00").starts_with("the body is not a table3.Batch: tenant is not UTF-8"));
     assert!(reason(b"\x12\x05a").contains("is cut off"));
     assert!(reason(b"\x10\x01").contains("sales is sent as a varint"));
@@ -339,13 +402,43 @@ fn a_batch_that_cannot_be_taken_apart_is_poison() {
     assert!(reason(&wide).contains("1000 rows of together 100"), "{}", reason(&wide));
     // What is in each row beside its body counts as well.
     let body = b"\x12\x00".repeat(64);
-    assert!(table.explode(&body, 1_048_574).is_ok());
-    assert!(table.explode(&body, 1_048_575).unwrap_err().to_string().contains("64 rows of together 67108928"));
+    assert!(table.explode(&body, 1_048_574, PUBLISHED).is_ok());
+    assert!(
+        table.explode(&body, 1_048_575, PUBLISHED).unwrap_err().to_string().contains("64 rows of together 67108928")
+    );
     // A broken element is found with its row alone.
     let made = taken_apart(&table, b"\x12\x03\x0A\x01\xFF\x12\x00");
     let mut decoder = TableDecoder::new(&table);
     let taken: Vec<_> = made.iter().map(|row| decoder.decode(row, PUBLISHED).is_ok()).collect();
     assert_eq!(taken, [false, true]);
+}
+
+/// What can't be a part of any row is found once, and without any element too.
+#[test]
+fn what_stands_around_the_elements_is_judged_once() {
+    let reason = |options: &TableOptions, body: &[u8]| {
+        let batch = rows(options).explode(body, 0, PUBLISHED);
+        batch.map(|batch| batch.unknown_fields).map_err(|poison| poison.to_string())
+    };
+    // Field 3 is a time of the year 10000.
+    let late = b"\x1A\x07\x08\x80\x94\xD9\xE3\xFA\x57";
+    let around = "the table3.Batch can't be a row: sent is no time between the years 1 and 9999";
+    for elements in [0, 1, 3] {
+        let body = [&late[..], &b"\x12\x00".repeat(elements)].concat();
+        assert_eq!(reason(&batches(), &body).unwrap_err(), around);
+        let time = |field: &str| EventTime::Field { field: field.to_owned(), unit: TimeUnit::Millis };
+        let sent = TableOptions { event_time: time("sent"), ..batches() };
+        let none = "the event has no usable time: sent must lie after the start of 1970 and before the year 10000";
+        assert_eq!(reason(&sent, &b"\x12\x00".repeat(elements)).unwrap_err(), none);
+        let sold = TableOptions { event_time: time("sales.sold"), ..batches() };
+        assert_eq!(reason(&sold, &b"\x12\x00".repeat(elements)), Ok(0), "each element has a time of its own");
+        let tenant = [&b"\x0A\xAC\x02"[..], &[b'x'; 300], &b"\x12\x00".repeat(elements)].concat();
+        let by = |field: &str| TableOptions { partition_by: vec![field.to_owned()], ..batches() };
+        assert!(reason(&by("tenant"), &tenant).unwrap_err().contains("tenant makes 307 bytes of a folder's name"));
+        assert_eq!(reason(&by("sales.article"), &tenant), Ok(0));
+        // Field 1000.
+        assert_eq!(reason(&batches(), &[&b"\xC2\x3E\x02hi"[..], &b"\x12\x00".repeat(elements)].concat()), Ok(1));
+    }
 }
 
 #[test]

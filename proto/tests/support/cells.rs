@@ -99,8 +99,9 @@ impl Expected {
             Value::I64(value) => Cell::Int64(*value),
             Value::U32(value) => Cell::Uint32(*value),
             Value::U64(value) => Cell::Uint64(*value),
-            Value::F32(value) => Cell::Float(value.to_bits()),
-            Value::F64(value) => Cell::Double(value.to_bits()),
+            // All that are no numbers are the same.
+            Value::F32(value) => Cell::Float(if value.is_nan() { f32::NAN } else { *value }.to_bits()),
+            Value::F64(value) => Cell::Double(if value.is_nan() { f64::NAN } else { *value }.to_bits()),
             Value::String(value) => Cell::Text(value.clone()),
             Value::Bytes(value) => Cell::Bytes(value.to_vec()),
             Value::EnumNumber(number) => Cell::Text(enum_name(kind.as_enum().unwrap(), *number)),
@@ -127,7 +128,10 @@ impl Expected {
             _ => {}
         }
         let levels = self.around.iter().filter(|around| holds(&descriptor, around)).count();
-        if descriptor.fields().len() == 0 || levels >= self.depth {
+        if descriptor.fields().len() == 0 {
+            return Ok(Cell::Struct(vec![("is_set".to_owned(), Cell::Bool(true))]));
+        }
+        if levels >= self.depth {
             return Ok(Cell::Text(json::text(message)));
         }
         self.columns(message).map(Cell::Struct)

@@ -26,11 +26,64 @@ pub fn text(message: &DynamicMessage) -> String {
         Some("ListValue") => of("values"),
         Some("Value") => {
             let chosen = descriptor.fields().find(|field| message.has_field(field));
-            chosen.map_or("null".to_owned(), |field| value_text(&message.get_field(&field), &field.kind()))
+            chosen.map_or("null".to_owned(), |field| match &*message.get_field(&field) {
+                Value::F64(number) if number.is_finite() => number_text(*number),
+                value => value_text(value, &field.kind()),
+            })
         }
+        // What can't be read back is written as the message that it is, and so is what is not known in full.
+        Some("FieldMask") => {
+            let paths = message.get_field(&field("paths")).into_owned();
+            let plain = |path: &Value| {
+                let path = path.as_str().unwrap();
+                !path.is_empty() && path.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.'))
+            };
+            match (paths.as_list().unwrap().iter().all(plain), serde_json::to_string(message)) {
+                (true, Ok(text)) => text,
+                _ => fields_text(message),
+            }
+        }
+        Some("Any") => any_text(message).unwrap_or_else(|| fields_text(message)),
         Some(name) if name.ends_with("Value") => of("value"),
         _ => fields_text(message),
     }
+}
+
+fn any_text(message: &DynamicMessage) -> Option<String> {
+    let url = message.get_field_by_name("type_url")?.as_str()?.to_owned();
+    let held = message.descriptor().parent_pool().get_message_by_name(url.rsplit_once('/')?.1)?;
+    let is_special = held.full_name().starts_with("google.protobuf.") && held.name() != "Empty";
+    let opened = DynamicMessage::decode(held, message.get_field_by_name("value")?.as_bytes()?.clone()).ok()?;
+    if opened.unknown_fields().next().is_some() {
+        return None;
+    }
+    let (start, text) = (format!("{{\"@type\":{}", json!(url)), text(&opened));
+    Some(match text.strip_prefix('{').filter(|_| !is_special) {
+        None => format!("{start},\"value\":{text}}}"),
+        Some("}") => format!("{start}}}"),
+        Some(rest) => format!("{start},{rest}"),
+    })
+}
+
+/// A number as ECMAScript has it: its digits, and where the point is among them.
+fn number_text(number: f64) -> String {
+    let sign = if number.is_sign_negative() { "-" } else { "" };
+    let text = format!("{:e}", number.abs());
+    let (digits, exponent) = text.split_once('e').unwrap();
+    let (digits, exponent) = (digits.replace('.', ""), exponent.parse::<i32>().unwrap());
+    let point = if number == 0.0 { 1 } else { exponent + 1 };
+    let count = digits.len() as i32;
+    let zeros = |count: i32| "0".repeat(count as usize);
+    let size = match point {
+        _ if count <= point && point <= 21 => format!("{digits}{}", zeros(point - count)),
+        1..=21 => format!("{}.{}", &digits[..point as usize], &digits[point as usize..]),
+        -5..=0 => format!("0.{}{digits}", zeros(-point)),
+        _ => {
+            let tail = if count > 1 { format!(".{}", &digits[1..]) } else { String::new() };
+            format!("{}{tail}e{:+}", &digits[..1], point - 1)
+        }
+    };
+    format!("{sign}{size}")
 }
 
 fn fields_text(message: &DynamicMessage) -> String {

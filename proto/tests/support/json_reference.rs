@@ -176,9 +176,30 @@ fn in_years(micros: i128) -> Result<i64, Refused> {
     if taken { Ok(micros as i64) } else { Err(Refused) }
 }
 
+/// The zone as RFC 3339 has it.
+fn plain_zone(text: &str) -> String {
+    let at = text.get(19..).and_then(|rest| rest.rfind(['+', '-'])).map(|at| at + 19);
+    let (time, zone) = match (at, text.strip_suffix(['Z', 'z'])) {
+        (Some(at), _) => text.split_at(at),
+        (None, Some(time)) => (time, "Z"),
+        (None, None) => (text, ""),
+    };
+    let zone = match zone.len() {
+        3 => format!("{zone}:00"),
+        5 if !zone.contains(':') => format!("{}:{}", &zone[..3], &zone[3..]),
+        _ => zone.to_owned(),
+    };
+    let time = time.strip_suffix(' ').filter(|time| time.len() > 18).unwrap_or(time);
+    let mut time = time.to_owned();
+    if time.get(19..20) == Some(",") {
+        time.replace_range(19..20, ".");
+    }
+    time + &zone
+}
+
 /// The parser of `time` takes any letter between date and time, no leap second but at the end of a month, and the year 0.
 fn timestamp(text: &str) -> Result<i64, Refused> {
-    let mut text = text.to_owned();
+    let mut text = plain_zone(text);
     if !matches!(text.get(10..11), Some("T" | "t" | " ")) || text.starts_with("0000") {
         return Err(Refused);
     }

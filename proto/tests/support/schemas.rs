@@ -24,6 +24,24 @@ impl Schema {
         Self::compile("kinds2.proto", "kinds2.Kinds")
     }
 
+    /// With the messages of `google.protobuf` that JSON has forms of their own for.
+    pub fn well_known() -> Self {
+        Self::compile("table3.proto", "table3.Row")
+    }
+
+    /// The message of a document, where prost-reflect reads one.
+    pub fn body(&self, json: &str) -> Vec<u8> {
+        let read = DynamicMessage::deserialize(self.message.clone(), &mut serde_json::Deserializer::from_str(json));
+        read.unwrap().encode_to_vec()
+    }
+
+    /// Our JSON of a body.
+    pub fn json(&mut self, body: &[u8]) -> String {
+        let mut out = Vec::new();
+        self.transcoder.push_json(body, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
     fn compile(file: &str, name: &str) -> Self {
         let set = protox::compile([file], [FOLDER]).unwrap().encode_to_vec();
         let pool = DescriptorPool::decode(set.as_slice()).unwrap();

@@ -104,6 +104,7 @@ fn encode(table: &Table, documents: &[Document], sort_by: &[String], row_group_r
         row_group_bytes: NonZeroUsize::new(1 << 24).unwrap(),
         part_bytes: PART_BYTES,
         partition_columns_in_file: false,
+        encodings: crate::encode::Encodings::Compact,
         bloom_filter_columns: Vec::new(),
         sort_by: sort_by.to_vec(),
         stream: "S".to_owned(),

@@ -3,6 +3,7 @@
 //! Fields come by number, maps by key. 64-bit integers are strings, because a JavaScript number can't hold them; so are the
 //! floating point values that JSON has no number for. Well-known types are written as what they stand for.
 
+mod mask;
 mod scalar;
 mod text;
 mod well_known;
@@ -18,11 +19,13 @@ pub(crate) use text::push_text;
 pub(crate) struct JsonWriter<'t, 'o> {
     tables: &'t Tables,
     out: &'o mut Vec<u8>,
+    /// How many messages of `google.protobuf.Any` are around.
+    anys: u32,
 }
 
 impl<'t, 'o> JsonWriter<'t, 'o> {
     pub fn new(tables: &'t Tables, out: &'o mut Vec<u8>) -> Self {
-        Self { tables, out }
+        Self { tables, out, anys: 0 }
     }
 
     /// Appends the message whose slots start at `base`.
@@ -38,7 +41,17 @@ impl<'t, 'o> JsonWriter<'t, 'o> {
     }
 
     fn fields(&mut self, record: &mut Record<'_>, id: MessageId, base: u32) -> Result<(), WireError> {
-        let mut comma = Comma(b'{');
+        self.members(record, id, base, Comma(b'{'))
+    }
+
+    /// Appends the fields as members of an object, and its end.
+    fn members(
+        &mut self,
+        record: &mut Record<'_>,
+        id: MessageId,
+        base: u32,
+        mut comma: Comma,
+    ) -> Result<(), WireError> {
         for (index, field) in self.tables.message(id).fields.iter().enumerate() {
             let value = record.shown(base, index, field);
             if value == Value::Absent {

@@ -1,5 +1,7 @@
 //! Values that hold no others.
 
+use std::io::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -85,6 +87,27 @@ fn push_double(out: &mut Vec<u8>, number: f64) {
         Some(name) => out.extend_from_slice(name.as_bytes()),
         None => out.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes()),
     }
+}
+
+/// Appends a number as ECMAScript writes it, and with it RFC 8785 and the JSON of `google.protobuf.Value` in Go: a whole number has no
+/// point, and no exponent below 1e21. Only negative zero keeps its sign.
+pub(super) fn push_json_number(out: &mut Vec<u8>, number: f64) {
+    if let Some(name) = non_finite(number) {
+        return out.extend_from_slice(name.as_bytes());
+    }
+    let size = number.abs();
+    // Writing to a vector cannot fail.
+    let _ = match size {
+        _ if size == 0.0 || (1e-6..1e21).contains(&size) => write!(out, "{number}"),
+        _ if size < 1.0 => write!(out, "{number:e}"),
+        _ => {
+            let start = out.len();
+            let written = write!(out, "{number:e}");
+            let exponent = out[start..].iter().position(|byte| *byte == b'e').map(|place| start + place + 1);
+            exponent.into_iter().for_each(|place| out.insert(place, b'+'));
+            written
+        }
+    };
 }
 
 fn non_finite(number: f64) -> Option<&'static str> {

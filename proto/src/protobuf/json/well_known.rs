@@ -4,10 +4,13 @@ use std::fmt::Write as _;
 
 use time::OffsetDateTime;
 
-use super::{JsonWriter, scalar};
+use super::{Comma, JsonWriter, mask, push_text, read_scalar, scalar};
 use crate::protobuf::WireError;
-use crate::protobuf::record::{Record, Value};
-use crate::protobuf::table::{MessageId, Seconds, WellKnown};
+use crate::protobuf::record::{Record, Shelf, Value};
+use crate::protobuf::table::{Kind, MessageId, Seconds, WellKnown};
+
+/// How many messages of any type are opened within one another. Each is read anew, so without a limit a body could take a stack without end.
+const MAX_ANYS: u32 = 8;
 
 impl JsonWriter<'_, '_> {
     /// Appends a message of which nothing is set.
@@ -18,11 +21,13 @@ impl JsonWriter<'_, '_> {
             Some(WellKnown::Wrapper { kind, .. }) => scalar::push(self.tables, self.out, kind, Value::Absent),
             Some(WellKnown::List { .. }) => self.out.extend_from_slice(b"[]"),
             Some(WellKnown::Value) => self.out.extend_from_slice(b"null"),
-            Some(WellKnown::Struct { .. }) | None => self.out.extend_from_slice(b"{}"),
+            Some(WellKnown::FieldMask { .. }) => self.out.extend_from_slice(b"\"\""),
+            Some(WellKnown::Struct { .. } | WellKnown::Any { .. }) | None => self.out.extend_from_slice(b"{}"),
         }
     }
 
-    /// Appends what a message stands for. A time that is none is written as the message that it is.
+    /// Appends what a message stands for. A time that is none is written as the message that it is, and so are a mask whose paths can't be
+    /// read back and a message of a type that is not known.
     pub(super) fn well_known(
         &mut self,
         record: &mut Record<'_>,
@@ -47,15 +52,78 @@ impl JsonWriter<'_, '_> {
                 self.field(record, field, record.value(base, field.slot))?;
             }
             WellKnown::Value => self.any_value(record, id, base)?,
+            WellKnown::FieldMask { paths } => {
+                let start = self.out.len();
+                if !self.mask(record, record.value(base, tables.message(id).fields[paths].slot))? {
+                    self.out.truncate(start);
+                    self.fields(record, id, base)?;
+                }
+            }
+            WellKnown::Any { url, bytes } => {
+                let (url, bytes) = (record.value(base, url).text(), record.value(base, bytes));
+                match self.open_any(url.as_str(), bytes) {
+                    Some((held, mut opened)) => self.any(url.as_str(), held, &mut opened)?,
+                    None => self.fields(record, id, base)?,
+                }
+            }
         }
+        Ok(())
+    }
+
+    /// Appends the paths of a mask as one text; whether each can be read back.
+    fn mask(&mut self, record: &Record<'_>, paths: Value<'_>) -> Result<bool, WireError> {
+        let mut comma = Comma(b'"');
+        let mut place = record.first(paths);
+        while let Some((mut element, next)) = place {
+            comma.push(self.out);
+            if !mask::push_path(self.out, read_scalar(Kind::Text, &mut element.reader)?.text().as_bytes()) {
+                return Ok(false);
+            }
+            place = record.next(next);
+        }
+        comma.close(self.out, b'"');
+        Ok(true)
+    }
+
+    /// The message that one of any type holds, where the descriptors know its type and all of its fields: what they don't know would be lost.
+    fn open_any<'a>(&self, url: &str, bytes: Value<'a>) -> Option<(MessageId, Record<'a>)> {
+        let bytes = match bytes {
+            Value::Bytes(bytes) => bytes,
+            _ => &[],
+        };
+        let (_, name) = url.rsplit_once('/')?;
+        let id = self.tables.find(name).filter(|_| self.anys < MAX_ANYS)?;
+        let mut record = Shelf::default().take();
+        record.read(self.tables, id, bytes).ok()?;
+        (record.unknown() == 0).then_some((id, record))
+    }
+
+    fn any(&mut self, url: &str, id: MessageId, record: &mut Record<'_>) -> Result<(), WireError> {
+        self.out.extend_from_slice(b"{\"@type\":");
+        push_text(self.out, url.as_bytes());
+        self.anys += 1;
+        match self.tables.message(id).well_known {
+            Some(known) => {
+                self.out.extend_from_slice(b",\"value\":");
+                self.well_known(record, id, known, 0)?;
+                self.out.push(b'}');
+            }
+            None => self.members(record, id, 0, Comma(b','))?,
+        }
+        self.anys -= 1;
         Ok(())
     }
 
     fn any_value(&mut self, record: &mut Record<'_>, id: MessageId, base: u32) -> Result<(), WireError> {
         for (index, field) in self.tables.message(id).fields.iter().enumerate() {
             let value = record.shown(base, index, field);
-            if value != Value::Absent {
-                return self.field(record, field, value);
+            match (field.kind, value) {
+                (_, Value::Absent) => {}
+                (Kind::Double, Value::Number(bits)) => {
+                    scalar::push_json_number(self.out, f64::from_bits(bits));
+                    return Ok(());
+                }
+                _ => return self.field(record, field, value),
             }
         }
         self.out.extend_from_slice(b"null");

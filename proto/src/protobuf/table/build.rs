@@ -9,6 +9,7 @@ use super::numbers::Numbers;
 use super::well_known::WellKnown;
 use super::{Cardinality, EnumId, EnumTable, Field, Kind, MessageId, MessageTable, Plain, SchemaError, Tables};
 use crate::protobuf::json::push_text;
+use crate::protobuf::twins;
 
 impl Tables {
     /// The tables of all messages of a descriptor set.
@@ -19,8 +20,15 @@ impl Tables {
     pub fn decode(descriptor_set: &[u8]) -> Result<Self, SchemaError> {
         // prost-reflect 0.16.5 panics where it should refuse a syntax that it does not know: it looks for the line of a file that it has not
         // taken yet.
-        let pool = catch_unwind(|| DescriptorPool::decode(descriptor_set));
-        Self::new(&pool.map_err(|_| SchemaError::Contradicts)??)
+        let pool = |set: &[u8]| match catch_unwind(|| DescriptorPool::decode(set)) {
+            Ok(pool) => pool.map_err(SchemaError::from),
+            Err(_) => Err(SchemaError::Contradicts),
+        };
+        let found = pool(descriptor_set).or_else(|error| match twins::renamed(descriptor_set) {
+            Some(renamed) => pool(&renamed),
+            None => Err(error),
+        });
+        Self::new(&found?)
     }
 
     pub fn new(pool: &DescriptorPool) -> Result<Self, SchemaError> {
@@ -32,8 +40,11 @@ impl Tables {
                 .collect(),
             enums: pool.all_enums().map(|each| each.full_name().to_owned()).zip((0..).map(EnumId)).collect(),
         };
-        let messages = pool.all_messages().map(|message| message_table(&ids, &message)).collect::<Result<_, _>>()?;
-        Ok(Self { messages, enums: pool.all_enums().map(|each| enum_table(&each)).collect() })
+        let messages = pool.all_messages().map(|message| message_table(&ids, &message));
+        let messages = messages.collect::<Result<Box<[MessageTable]>, _>>()?;
+        let mut by_name: Box<[MessageId]> = (0..).map(MessageId).take(messages.len()).collect();
+        by_name.sort_by_key(|id| &messages[id.0 as usize].name);
+        Ok(Self { messages, by_name, enums: pool.all_enums().map(|each| enum_table(&each)).collect() })
     }
 }
 
@@ -116,10 +127,11 @@ impl Slots {
 fn field_table(ids: &Ids, slots: &mut Slots, field: &FieldDescriptor) -> Result<Field, SchemaError> {
     let (cardinality, slot) = place(slots, field);
     let mut json_key = Vec::new();
-    push_text(&mut json_key, field.name().as_bytes());
+    let name = twins::original(field.name());
+    push_text(&mut json_key, name.as_bytes());
     json_key.push(b':');
     let (number, kind) = (field.number(), ids.kind(field)?);
-    Ok(Field { number, slot, kind, cardinality, name: field.name().into(), json_key: json_key.into() })
+    Ok(Field { number, slot, kind, cardinality, name: name.into(), json_key: json_key.into() })
 }
 
 fn place(slots: &mut Slots, field: &FieldDescriptor) -> (Cardinality, u32) {

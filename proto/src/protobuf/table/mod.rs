@@ -117,6 +117,8 @@ pub enum SchemaError {
 #[derive(Debug)]
 pub(crate) struct Tables {
     messages: Box<[MessageTable]>,
+    /// The messages by their full names.
+    by_name: Box<[MessageId]>,
     enums: Box<[EnumTable]>,
 }
 
@@ -165,8 +167,8 @@ impl Tables {
 
     /// The message with this full name.
     pub fn find(&self, name: &str) -> Option<MessageId> {
-        let index = self.messages.iter().position(|message| &*message.name == name)?;
-        Some(MessageId(u32::try_from(index).ok()?))
+        let found = self.by_name.binary_search_by(|id| (*self.message(*id).name).cmp(name));
+        found.ok().map(|place| self.by_name[place])
     }
 }
 

@@ -17,6 +17,10 @@ pub(crate) enum WellKnown {
     List { values: usize },
     /// Any JSON value: what its oneof holds.
     Value,
+    /// Paths of fields, by the index of their list.
+    FieldMask { paths: usize },
+    /// A message of any type, by the slots of its type's URL and of its bytes.
+    Any { url: u32, bytes: u32 },
 }
 
 /// The slots of seconds and nanoseconds.
@@ -31,8 +35,8 @@ impl WellKnown {
     /// like any other.
     pub(super) fn of(name: &str, fields: &[Field]) -> Option<Self> {
         let at = |name: &str| fields.iter().position(|field| &*field.name == name);
+        let of_kind = |name, kind| at(name).map(|at| &fields[at]).filter(|field| is_single(field, kind));
         let seconds = || {
-            let of_kind = |name, kind| at(name).map(|at| &fields[at]).filter(|field| is_single(field, kind));
             let (seconds, nanos) = (of_kind("seconds", Kind::Int64)?, of_kind("nanos", Kind::Int32)?);
             Some(Seconds { seconds: seconds.slot, nanos: nanos.slot })
         };
@@ -44,6 +48,14 @@ impl WellKnown {
             "ListValue" => at("values").filter(|at| is(at, Cardinality::Repeated)).map(|values| Self::List { values }),
             "Value" => {
                 fields.iter().all(|field| matches!(field.cardinality, Cardinality::Oneof { .. })).then_some(Self::Value)
+            }
+            "FieldMask" => {
+                let is_paths = |at: &usize| is(at, Cardinality::Repeated) && fields[*at].kind == Kind::Text;
+                at("paths").filter(is_paths).map(|paths| Self::FieldMask { paths })
+            }
+            "Any" => {
+                let (url, bytes) = (of_kind("type_url", Kind::Text)?, of_kind("value", Kind::Bytes)?);
+                Some(Self::Any { url: url.slot, bytes: bytes.slot })
             }
             name => match (wrapped(name)?, fields) {
                 (kind, [field]) if is_single(field, kind) => Some(Self::Wrapper { slot: field.slot, kind }),
