@@ -196,12 +196,12 @@ impl Inner {
         // What is acked or terminated is what matters, and in a cluster it is answered once it is safe there.
         let settles = |(_, settlement): &(_, Settlement)| matches!(settlement, Settlement::Ack | Settlement::Term);
         let last = round.iter().rposition(settles).unwrap_or(round.len() - 1);
-        let mut waiting = 0;
+        let mut waiting = 0_usize;
         for (_, (handle, settlement)) in round.iter().enumerate().filter(|(index, _)| *index != last) {
             let sent = self.client.publish(self.replies.subject(&handle.reply), body(*settlement)).await;
             sent.map_err(|error| SourceError::caused_by("could not send a settlement", error))?;
             waiting += 1;
-            if waiting % CHUNK == 0 {
+            if waiting.is_multiple_of(CHUNK) {
                 self.pass_on(connection, round.len()).await?;
             }
         }
