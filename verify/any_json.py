@@ -182,7 +182,8 @@ POISON = [
     (b'{"id":1,"int32":2147483648}', ROW + "int32: expected an int32, found a number beyond its range (at byte 16)"),
     (b'{"id":1,"price":1.005}', ROW + "price: expected a decimal, found a number with more decimal places (at byte 16)"),
     (b'{"id":1,"name":7}', ROW + "name: expected a string, found a number (at byte 15)"),
-    (b'{"id":1,"at":"2026-11-23T14:05:00"}', ROW + "at: expected a time such as 2026-11-23T14:05:00Z, found another text (at byte 13)"),
+    (b'{"id":1,"at":"2026-11-23T14:05:00"}', ROW + "at: is a time without a zone, which may be any hour: expected one such as "
+     "2026-11-23T14:05:00Z or 2026-11-23T14:05:00+01:00 (at byte 13)"),
     (b'{"id":1,"items":[{"sku":"a"},{"sku":true}]}', ROW + "items[1].sku: expected a string, found true (at byte 36)"),
     (b'{"id":1,"attributes":{"secret":1}}', ROW + "attributes.*: expected a string, found a number (at byte 31)"),
     (b'{"id":1,"shop":{}}', ROW + 'shop."zip code": is required, and missing (at byte 15)'),
@@ -205,6 +206,9 @@ def make_kinds(options: argparse.Namespace):
     return made + [(body, [], [reason]) for body, reason in POISON]
 
 
+EMPTY = "the batch has no elements, so it makes no row; schema.on_empty_batch says what becomes of such"
+
+
 def make_batches(options: argparse.Namespace):
     """Documents that are batches; some elements are none."""
     make, made = Maker(options.seed), []
@@ -221,9 +225,11 @@ def make_batches(options: argparse.Namespace):
                 reasons.append(where + NO_TIME.format("sales.sold"))
             else:
                 rows.append({"sales": {"sold": micros, "amount": value}, "\0tenant": tenant, "\0index": index, "\0at": micros})
+        if not elements:
+            reasons.append(EMPTY)
         made.append((f'{{"sales":[{",".join(elements)}],"tenant":{json.dumps(tenant)}}}'.encode(), rows, reasons))
     reason = ROW + "sales: expected an array, found an object (at byte 9)"
-    return [*made, (b'{"sales":{}}', [], [reason]), (b'{"tenant":"none"}', [], [])]
+    return [*made, (b'{"sales":{}}', [], [reason]), (b'{"tenant":"none"}', [], [EMPTY])]
 
 
 BATCH = [

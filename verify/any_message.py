@@ -35,6 +35,15 @@ class NoRow(Exception):
     """A message that can't be a row."""
 
 
+def _shortest(printer, message, convert=json_format._Printer._ValueMessageToJsonObject):
+    """A number of a google.protobuf.Value as the writers in C++ and Go have it: 1, where Python's writes 1.0."""
+    value = convert(printer, message)
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e21 else value
+
+
+json_format._Printer._ValueMessageToJsonObject = _shortest
+
+
 def compile_set(proto: Path) -> bytes:
     """The descriptor set of a .proto file and all that it imports, made by protoc."""
     from grpc_tools import protoc

@@ -16,7 +16,7 @@ pub(super) fn one_table(settings: &Settings, routes: &[RouteSettings], broken: &
             [("partition_by", folders(first) != folders(route)), ("explode", first.explode != route.explode)];
         for (name, _) in differing.iter().filter(|(_, differs)| *differs) {
             broken.push(format!(
-                "the routes of {} and {} have the prefix {:?}, so they make one table, but their {name} differs: give both the same, or \
+                "the route of {} and the route of {} have the prefix {:?}, so they make one table, but their {name} differs: give both the same, or \
                  prefixes that lie apart",
                 first.subject,
                 route.subject,

@@ -124,13 +124,13 @@ const BROKEN: &[(&str, &str, &str)] = &[
     (
         "[schema]\nformat = \"json\"\npartition_by = [\"a\"]\n[[schema.route]]\nsubject = \"a.>\"\ncolumns = \"a: int64\"\nprefix = \"rows\"\n\
          [[schema.route]]\nsubject = \"b.>\"\ncolumns = \"a: int64\"\nprefix = \"rows\"\npartition_by = []",
-        "the routes of a.> and b.> have the prefix \"rows\", so they make one table, but their partition_by differs",
+        "the route of a.> and the route of b.> have the prefix \"rows\", so they make one table, but their partition_by differs",
         "give both the same, or prefixes that lie apart",
     ),
     (
         "[schema]\nformat = \"json\"\n[[schema.route]]\nsubject = \"a.>\"\ncolumns = \"a: list<struct<b: int64>>\"\nprefix = \"rows\"\n\
          [[schema.route]]\nsubject = \"b.>\"\ncolumns = \"a: list<struct<b: int64>>\"\nprefix = \"rows\"\nexplode = \"a\"",
-        "the routes of a.> and b.> have the prefix \"rows\", so they make one table, but their explode differs",
+        "the route of a.> and the route of b.> have the prefix \"rows\", so they make one table, but their explode differs",
         "give both the same, or prefixes that lie apart",
     ),
     (
