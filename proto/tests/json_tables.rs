@@ -202,7 +202,7 @@ fn a_batch_without_elements_can_be_a_row() {
     let table = Table::json(columns, &explode(Empty::Row)).unwrap();
     let body = br#"{"id":7,"sales":[]}"#;
     let cut = table.explode(body, 0, PUBLISHED).unwrap();
-    let made = [&cut.around[..], cut.end.as_ref()].concat();
+    let made = [&cut.around[..], cut.end].concat();
     let batch = batch(&table, &[&made, br#"{"id":8,"sales":[{"n":1}]}"#]);
     assert_eq!(
         (values(&batch, "id"), values(&batch, "sales")),
