@@ -19,6 +19,8 @@ const MARKER: &str = "hunter2hunter2";
 /// The same where base64 is demanded, of 32 bytes for a key of the client's.
 const MARKER_IN_BASE64: &str = "hunter2hunter2AAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 const SAS_TOKEN: &str = "sv=2024-11-04&ss=b&srt=sco&sp=rwdlac&se=2099-01-01T00:00:00Z&sig=hunter2hunter2";
+/// The messages in the stream.
+const MESSAGES: u64 = 10;
 
 /// The settings at the most talkative, which the environment asks for as well.
 fn loud(settings: &Settings) -> Settings {
@@ -52,7 +54,7 @@ fn said_by_writers(settings: &Settings, gets_in: bool) -> String {
         for path in ["/metrics", "/health", "/ready"] {
             said.extend(http::get(sink.address(), path).map(|response| response.body));
         }
-        if gets_in { sink.acked() > 0 } else { sink.exited().is_some() || said.contains("store:") }
+        if gets_in { sink.acked() == MESSAGES } else { sink.exited().is_some() || said.contains("store:") }
     });
     if sink.exited().is_none() {
         sink.stop(SOON);
@@ -79,7 +81,7 @@ fn settings(nats: &NatsServer, root: &TempDir, consumer: usize) -> Settings {
 fn filled(config: &str) -> NatsServer {
     let nats = NatsServer::with_config(config);
     nats.create_stream(Settings::STREAM);
-    publish(PROGRAM, &nats, 10, &[]);
+    publish(PROGRAM, &nats, MESSAGES, &[]);
     nats
 }
 
