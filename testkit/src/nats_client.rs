@@ -69,21 +69,82 @@ impl NatsClient {
         answer["seq"].as_u64().ok_or_else(|| io::Error::other(format!("{subject} was not stored: {answer}")))
     }
 
-    fn request(&mut self, subject: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Value> {
+    /// Publishes a message whose subject and block of headers may be any bytes, and returns the sequence that the stream confirmed. No
+    /// block is no headers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::publish`].
+    pub fn publish_bytes(&mut self, subject: &[u8], headers: &[u8], body: &[u8]) -> io::Result<u64> {
+        let (id, inbox) = self.inbox()?;
+        self.put(subject, &inbox, headers, body)?;
+        let answer: Value = serde_json::from_slice(&self.answer(id)?).map_err(io::Error::other)?;
+        answer["seq"].as_u64().ok_or_else(|| io::Error::other(format!("it was not stored: {answer}")))
+    }
+
+    /// Sends a message that nobody answers.
+    ///
+    /// # Errors
+    ///
+    /// When the connection breaks.
+    pub fn send_bytes(&mut self, subject: &str, headers: &[u8], body: &[u8]) -> io::Result<()> {
+        self.put(subject.as_bytes(), "", headers, body)
+    }
+
+    /// Has the server send all messages of a subject; see [`Self::next_subject`].
+    ///
+    /// # Errors
+    ///
+    /// When the connection breaks.
+    pub fn subscribe(&mut self, subject: &str) -> io::Result<()> {
+        self.requests += 1;
+        self.send(&format!("SUB {subject} {}\r\n", self.requests), b"")
+    }
+
+    /// The subject of the next message.
+    ///
+    /// # Errors
+    ///
+    /// When the connection breaks, or none comes.
+    pub fn next_subject(&mut self) -> io::Result<String> {
+        loop {
+            let line = self.line()?;
+            let words: Vec<&str> = line.split(' ').collect();
+            if matches!(words[0], "MSG" | "HMSG") {
+                let mut message = vec![0; number(words.last().copied())? + 2];
+                self.reader.read_exact(&mut message)?;
+                return Ok(words.get(1).copied().unwrap_or_default().to_owned());
+            }
+        }
+    }
+
+    /// A subject for one answer, and the number of its subscription.
+    fn inbox(&mut self) -> io::Result<(u64, String)> {
         self.requests += 1;
         let id = self.requests;
         let inbox = format!("_INBOX.testkit.{}.{id}", self.writer.local_addr()?.port());
         self.send(&format!("SUB {inbox} {id}\r\nUNSUB {id} 1\r\n"), b"")?;
-        if headers.is_empty() {
-            self.send(&format!("PUB {subject} {inbox} {}\r\n", body.len()), body)?;
-        } else {
-            let mut head = String::from("NATS/1.0\r\n");
+        Ok((id, inbox))
+    }
+
+    fn put(&mut self, subject: &[u8], inbox: &str, headers: &[u8], body: &[u8]) -> io::Result<()> {
+        let total = headers.len() + body.len();
+        let (verb, sizes) = match headers {
+            [] => ("PUB ", format!(" {inbox} {total}\r\n")),
+            _ => ("HPUB ", format!(" {inbox} {} {total}\r\n", headers.len())),
+        };
+        self.send("", &[verb.as_bytes(), subject, sizes.as_bytes(), headers, body, b"\r\n"].concat())
+    }
+
+    fn request(&mut self, subject: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Value> {
+        let (id, inbox) = self.inbox()?;
+        let mut head = String::new();
+        if !headers.is_empty() {
+            head.push_str("NATS/1.0\r\n");
             headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
             head.push_str("\r\n");
-            let line = format!("HPUB {subject} {inbox} {} {}\r\n{head}", head.len(), head.len() + body.len());
-            self.send(&line, body)?;
         }
-        self.send("\r\n", b"")?;
+        self.put(subject.as_bytes(), &inbox, head.as_bytes(), body)?;
         let answer = self.answer(id)?;
         serde_json::from_slice(&answer).map_err(io::Error::other)
     }

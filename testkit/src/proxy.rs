@@ -4,7 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a waiting thread looks whether something was changed.
 const TICK: Duration = Duration::from_millis(5);
@@ -51,11 +51,30 @@ struct State {
     refuse: bool,
     to_server: Flow,
     to_client: Flow,
+    /// What the link to clients carries, over all connections.
+    link: Option<Link>,
     /// Both ends of every connection that was opened since the last cut.
     open: Vec<TcpStream>,
     accepted: usize,
     /// Bytes that were lost.
     discarded: usize,
+}
+
+/// A link that carries so many bytes a second.
+#[derive(Debug)]
+struct Link {
+    bytes_per_second: u64,
+    /// When it has carried all that was given to it.
+    free: Instant,
+}
+
+impl Link {
+    /// When it will have carried this as well.
+    fn carry(&mut self, bytes: usize) -> Instant {
+        let takes = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second as f64);
+        self.free = self.free.max(Instant::now()) + takes;
+        self.free
+    }
 }
 
 impl Proxy {
@@ -91,6 +110,12 @@ impl Proxy {
             Direction::ToServer => state.to_server = flow,
             Direction::ToClient => state.to_client = flow,
         }
+    }
+
+    /// Lets no more than this many bytes a second through to clients, over all connections together; none is no limit.
+    pub fn limit_to_client(&self, bytes_per_second: Option<u64>) {
+        let link = |bytes_per_second| Link { bytes_per_second, free: Instant::now() };
+        self.shared.lock().link = bytes_per_second.map(link);
     }
 
     /// Ends all connections at once; new ones go through.
@@ -158,6 +183,14 @@ impl Shared {
         match direction {
             Direction::ToServer => state.to_server,
             Direction::ToClient => state.to_client,
+        }
+    }
+
+    /// Waits as long as a slow link would take.
+    fn wait_for_link(&self, bytes: usize) {
+        let Some(done) = self.lock().link.as_mut().map(|link| link.carry(bytes)) else { return };
+        while Instant::now() < done && !self.lock().ended {
+            thread::sleep(TICK.min(done.saturating_duration_since(Instant::now())));
         }
     }
 }
@@ -241,6 +274,9 @@ fn copy(shared: &Shared, direction: Direction, mut from: &TcpStream, mut to: &Tc
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => continue,
             Err(error) => return Err(error),
         };
+        if direction == Direction::ToClient {
+            shared.wait_for_link(length);
+        }
         // The flow may have changed while this thread waited for bytes.
         loop {
             match shared.flow(direction) {

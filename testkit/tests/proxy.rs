@@ -5,7 +5,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use warehouse_sink_testkit::{Direction, Flow, Proxy};
 
@@ -99,4 +99,17 @@ fn a_proxy_that_is_down_refuses_until_it_comes_back() {
     assert_eq!(stream.read(&mut [0; 1]).unwrap_or(0), 0);
     proxy.come_back();
     assert!(echoed(&mut connect(&proxy), b"again"));
+}
+
+#[test]
+fn a_slow_link_carries_so_much_and_all_of_it() {
+    let proxy = Proxy::start(echo());
+    let mut stream = connect(&proxy);
+    proxy.limit_to_client(Some(500_000));
+    let (text, begun) = (vec![7; 250_000], Instant::now());
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    assert!(echoed(&mut stream, &text));
+    assert!(begun.elapsed() >= Duration::from_millis(400), "{:?}", begun.elapsed());
+    proxy.limit_to_client(None);
+    assert!(echoed(&mut stream, b"fast"));
 }
