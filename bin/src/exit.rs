@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::stderr;
+
 /// What the exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -38,12 +40,15 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Says a line on standard output. Unlike `println!`, it doesn't panic where nobody listens, as after `| head -1`.
+/// Says a line on standard output, which is a command's result: a reader that is slow, such as `less`, is waited for. Unlike `println!`, it
+/// doesn't panic where nobody listens, as after `| head -1`.
 pub fn say(line: impl Display) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// Complains with a line on standard error, by the same rule.
+/// Complains with a line on standard error. A reader that stalls is not waited for long.
 pub fn complain(line: impl Display) {
-    let _ = writeln!(io::stderr(), "{line}");
+    stderr::push(format!("{line}\n").as_bytes());
+    // So that it stands before what is said next on standard output.
+    stderr::flush();
 }

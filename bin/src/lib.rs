@@ -25,4 +25,5 @@ pub mod run;
 pub mod schema;
 pub mod settings;
 pub mod signals;
+pub mod stderr;
 pub mod umask;

@@ -1,6 +1,7 @@
-//! Log lines, to standard error.
+//! Log lines, to [standard error](crate::stderr).
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
+use std::{panic, thread};
 
 use tracing::Subscriber;
 use tracing::subscriber::SetGlobalDefaultError;
@@ -9,6 +10,7 @@ use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::settings::{LogFormat, Observability};
+use crate::stderr;
 
 /// Why nothing can be logged.
 #[derive(Debug, thiserror::Error)]
@@ -21,14 +23,35 @@ pub enum LoggingError {
     AlreadySet(#[from] SetGlobalDefaultError),
 }
 
-/// Sends the log lines that the settings ask for to standard error, for the whole process.
+/// Sends the log lines that the settings ask for to standard error, for the whole process. A panic is a log line too: the standard
+/// library's own message would wait for a reader that stalls.
 ///
 /// # Errors
 ///
 /// When the process logs already.
 pub fn start(settings: &Observability) -> Result<(), LoggingError> {
-    let subscriber = subscriber(settings, io::stderr, io::stderr().is_terminal())?;
-    Ok(tracing::subscriber::set_global_default(subscriber)?)
+    let subscriber = subscriber(settings, || Stderr, io::stderr().is_terminal())?;
+    tracing::subscriber::set_global_default(subscriber)?;
+    panic::set_hook(Box::new(|panic| {
+        let (place, thread) = (panic.location().map(ToString::to_string), thread::current());
+        let (reason, thread) = (panic.payload_as_str().unwrap_or_default(), thread.name().unwrap_or_default());
+        tracing::error!(place, thread, reason, "a thread panicked, which is a bug: please report it");
+    }));
+    Ok(())
+}
+
+/// What the subscriber writes each of its lines to, whole.
+struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        stderr::push(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 type BoxedSubscriber = Box<dyn Subscriber + Send + Sync>;

@@ -10,5 +10,7 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     warehouse_sink::umask::keep_others_from_writing();
-    warehouse_sink::cli::main().into()
+    let exit = warehouse_sink::cli::main();
+    warehouse_sink::stderr::flush();
+    exit.into()
 }

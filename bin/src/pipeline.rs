@@ -18,6 +18,7 @@ use warehouse_sink_io::store::opendal::{ObjectStore, OpenError};
 use crate::exit::Exit;
 use crate::schema::{self, LoadError};
 use crate::settings::Settings;
+use crate::stderr;
 
 /// Why there is no pipeline.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +81,7 @@ pub async fn run(
     let store = open_store(settings).await?;
     let encoder = Arc::new(Encoder::new(&schema, settings.encode_config()));
     let metrics = Metrics::register(recorder);
+    stderr::count_dropped(metrics.log_lines_dropped.clone());
     let stopping = health.clone();
     let mut shutdown = std::pin::pin!(async move {
         shutdown.await;

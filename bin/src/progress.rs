@@ -1,8 +1,10 @@
 //! Progress of long work on standard error.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
+
+use crate::stderr;
 
 /// One line, written over itself on a terminal; elsewhere a line every ten seconds, where it is asked for.
 #[derive(Debug)]
@@ -45,15 +47,14 @@ impl Progress {
 
     fn write(&self, so_far: &dyn Display) {
         let (start, end) = if self.terminal { ("\r\x1b[K", "") } else { ("", "\n") };
-        // Progress that can't be shown is no reason to stop.
-        let _ = write!(io::stderr(), "{start}{so_far}{end}");
-        let _ = io::stderr().flush();
+        stderr::push(format!("{start}{so_far}{end}").as_bytes());
     }
 
     /// Leaves an empty line for what comes next.
     pub fn end(&self) {
         if self.terminal {
-            let _ = write!(io::stderr(), "\r\x1b[K");
+            stderr::push(b"\r\x1b[K");
+            stderr::flush();
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::exit::Exit;
+use crate::stderr;
 
 /// A signal that comes this soon after the first is the same wish: `timeout` sends SIGTERM to the process and once more to its group, and
 /// supervisors and shells send SIGTERM and SIGINT one behind the other.
@@ -83,6 +84,7 @@ impl Signals {
                 tracing::info!(signal = name, "taken for the same wish to stop, so soon after the first");
             };
             tracing::warn!(signal = name, "second signal: exiting at once");
+            stderr::flush();
             std::process::exit(i32::from(Exit::Error.code()));
         });
         Shutdown(asked)

@@ -19,6 +19,7 @@ mod inspect;
 mod json;
 mod leftovers;
 mod logins;
+mod log_stalled;
 mod lost_acks;
 mod many_apps;
 mod nats_access;
