@@ -51,6 +51,8 @@ DEAD_LETTER_TYPES = {
     "reason": pa.string(),
     "delivery_count": pa.int64(),
     "nats_row_index": pa.int32(),
+    "nats_subject_bytes": pa.binary(),
+    "header_bytes": pa.binary(),
 }
 
 

@@ -101,13 +101,24 @@ pub async fn run(
         let (source, metrics) = (source.clone(), metrics.clone());
         async move { source.watch(metrics).await }
     });
-    let (decoders, without_body) = (metrics.clone(), settings.without_body());
+    let (client, decoders, without_body) = (source.clone(), metrics.clone(), settings.without_body());
     let parts = Parts { source, store: store.clone(), encoder, health, metrics };
     let options = settings.driver_options(jitter_seed);
-    let report = driver::run(machine, options, parts, || schema.decoder(&decoders).with(without_body), shutdown).await;
+    let mut client_ended = false;
+    let stop = async {
+        tokio::select! {
+            () = shutdown => {}
+            () = client.ended() => {
+                tracing::error!("the NATS client has ended by itself, which is a bug in it: stopping, for nothing can be settled any more");
+                client_ended = true;
+            }
+        }
+    };
+    let report = driver::run(machine, options, parts, || schema.decoder(&decoders).with(without_body), stop).await;
     watch.abort();
     store.close().await;
-    Ok(conclude(&report))
+    let exit = conclude(&report);
+    Ok(if client_ended { Exit::Error } else { exit })
 }
 
 /// Connects and finds the consumer. Replicas and servers that start together find each other; a wrong URL, login or stream ends the

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use warehouse_sink_core::{Destination, Row, Rows};
-use warehouse_sink_proto::{Batch, DeadLetter, Decoder, EventSchema, Partition};
+use warehouse_sink_proto::{Batch, DeadLetter, Decoder, EventSchema, Partition, RawEnvelope};
 
 use crate::rows::Decode;
-use crate::source::Incoming;
+use crate::source::{Incoming, Unreadable};
 
 /// A row as it is held until it is encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,13 +201,18 @@ pub(crate) fn dead_letter_of<M: Incoming>(message: &M, body: &[u8], reason: Stri
     let headers = message.headers();
     let header_bytes =
         |(name, values): (&String, &Vec<String>)| name.len() + values.iter().map(String::len).sum::<usize>();
-    let bytes = body.len() + message.subject().len() + headers.iter().map(header_bytes).sum::<usize>();
+    let raw = message.unreadable().map(|Unreadable { subject, headers, .. }| {
+        Box::new(RawEnvelope { subject: subject.into(), headers: headers.into() })
+    });
+    let raw_bytes = raw.as_ref().map_or(0, |raw| raw.subject.len() + raw.headers.len());
+    let bytes = body.len() + message.subject().len() + headers.iter().map(header_bytes).sum::<usize>() + raw_bytes;
     let letter = DeadLetter {
         subject: message.subject().to_owned(),
         headers,
         body: body.into(),
         reason,
         delivery_count: message.delivery_count(),
+        raw,
     };
     Row { destination: Destination::DeadLetter, payload: Payload::DeadLetter(Box::new(letter)), bytes: bytes as u64 }
 }

@@ -16,7 +16,7 @@ use crate::metrics::{Empties, Metrics};
 use crate::payload::{EventDecoder, Noted, Part, PartedBatch, Payload, dead_letter, dead_letter_of};
 use crate::rows::Decode;
 use crate::slabs::Slabs;
-use crate::source::Incoming;
+use crate::source::{Incoming, Unreadable};
 use crate::subject::SubjectFilter;
 
 /// The name of the built-in schema.
@@ -154,6 +154,9 @@ impl Decode for StreamDecoder {
     type Payload = Payload;
 
     fn decode<M: Incoming>(&mut self, message: &M) -> Rows<Partition, Payload> {
+        if let Some(Unreadable { reason, .. }) = message.unreadable() {
+            return Rows::One(dead_letter(message, format!("the message can't be read: {reason}")));
+        }
         if message.body().is_empty()
             && let Some(rows) = self.decode_nothing(message)
         {

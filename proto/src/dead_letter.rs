@@ -27,6 +27,17 @@ pub struct DeadLetter {
     pub reason: String,
     /// How often the server has delivered it, this time included.
     pub delivery_count: u64,
+    /// Its envelope byte for byte, where that is no text: then the subject and the headers above are what can be shown of it.
+    pub raw: Option<Box<RawEnvelope>>,
+}
+
+/// What a message has beside its body, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RawEnvelope {
+    /// The subject.
+    pub subject: Box<[u8]>,
+    /// The block of headers, from its first line to the empty one at its end; empty where there is none.
+    pub headers: Box<[u8]>,
 }
 
 /// Collects dead letters into the columns of one file.
@@ -40,6 +51,8 @@ pub struct DeadLetterColumns {
     reason: StringBuilder,
     delivery_count: Int64Builder,
     row_index: Int32Builder,
+    subject_bytes: BinaryBuilder,
+    header_bytes: BinaryBuilder,
     bytes: TextBudget,
 }
 
@@ -59,6 +72,8 @@ impl DeadLetterColumns {
             reason: StringBuilder::with_capacity(capacity, 0),
             delivery_count: Int64Builder::with_capacity(capacity),
             row_index: Int32Builder::with_capacity(capacity),
+            subject_bytes: BinaryBuilder::with_capacity(capacity, 0),
+            header_bytes: BinaryBuilder::with_capacity(capacity, 0),
             bytes: TextBudget::default(),
         }
     }
@@ -86,6 +101,9 @@ impl DeadLetterColumns {
         self.reason.append_value(&letter.reason);
         self.delivery_count.append_value(letter.delivery_count.cast_signed());
         self.row_index.append_value(index.cast_signed());
+        let raw = letter.raw.as_deref();
+        self.subject_bytes.append_option(raw.map(|raw| &raw.subject));
+        self.header_bytes.append_option(raw.map(|raw| &raw.headers));
         Ok(())
     }
 
@@ -116,6 +134,8 @@ impl DeadLetterColumns {
             Arc::new(self.reason.finish()),
             Arc::new(self.delivery_count.finish()),
             Arc::new(self.row_index.finish()),
+            Arc::new(self.subject_bytes.finish()),
+            Arc::new(self.header_bytes.finish()),
         ];
         RecordBatch::try_new(dead_letter_schema(), columns)
     }
@@ -127,7 +147,9 @@ fn size(letter: &DeadLetter) -> usize {
         let values = values.iter().map(|value| value.len().saturating_add(2));
         values.fold(name.len().saturating_add(2), usize::saturating_add)
     });
-    let own = letter.subject.len().saturating_add(letter.reason.len()).saturating_add(letter.body.len());
+    let raw = letter.raw.as_ref().map_or(0, |raw| raw.subject.len().saturating_add(raw.headers.len()));
+    let own =
+        [letter.subject.len(), letter.reason.len(), letter.body.len(), raw].into_iter().fold(0, usize::saturating_add);
     headers.fold(own, usize::saturating_add)
 }
 
@@ -147,6 +169,8 @@ pub fn dead_letter_schema() -> SchemaRef {
         Field::new("reason", DataType::Utf8, false),
         Field::new("delivery_count", DataType::Int64, false),
         Field::new("nats_row_index", DataType::Int32, false),
+        Field::new("nats_subject_bytes", DataType::Binary, true),
+        Field::new("header_bytes", DataType::Binary, true),
     ]))
 }
 

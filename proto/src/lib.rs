@@ -35,7 +35,7 @@ mod text_builder;
 pub mod wire;
 
 pub use columns::{COLUMNS, Column, ColumnOptions, Columns, DICTIONARY_COLUMNS, PushError, schema};
-pub use dead_letter::{DeadLetter, DeadLetterColumns, dead_letter_schema};
+pub use dead_letter::{DeadLetter, DeadLetterColumns, RawEnvelope, dead_letter_schema};
 pub use decoder::Decoder;
 pub use event::EventSchema;
 pub use kind::event_kind;

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
-use warehouse_sink_proto::{DeadLetter, DeadLetterColumns, dead_letter_schema};
+use warehouse_sink_proto::{DeadLetter, DeadLetterColumns, RawEnvelope, dead_letter_schema};
 
 fn letter(headers: &[(&str, &[&str])], body: &[u8]) -> DeadLetter {
     let headers = headers
@@ -20,6 +20,7 @@ fn letter(headers: &[(&str, &[&str])], body: &[u8]) -> DeadLetter {
         body: body.into(),
         reason: "the event has no usable time".into(),
         delivery_count: 3,
+        raw: None,
     }
 }
 
@@ -49,7 +50,23 @@ fn every_part_is_kept() {
     assert_eq!(column("nats_published_at").as_primitive::<TimestampMicrosecondType>().values().to_vec(), [1, 1, 1]);
     assert_eq!(column("delivery_count").as_primitive::<Int64Type>().values().to_vec(), [3, 3, 3]);
     assert_eq!(column("nats_row_index").as_primitive::<Int32Type>().values().to_vec(), [0, 1, 2]);
-    assert!(batch.columns().iter().all(|array| array.null_count() == 0));
+    let nulls = |array: &&ArrayRef| array.null_count() > 0;
+    assert_eq!(batch.columns().iter().filter(nulls).count(), 2, "the bytes of envelopes that are texts are left out");
+}
+
+#[test]
+fn an_envelope_that_is_no_text_is_kept_byte_for_byte() {
+    let raw = RawEnvelope { subject: [b'e', 0xff].into(), headers: b"NATS/1.0\r\nX: \xe9\r\n\r\n".as_slice().into() };
+    let letters = [letter(&[], b"a"), DeadLetter { raw: Some(Box::new(raw.clone())), ..letter(&[], b"b") }];
+    let mut columns = DeadLetterColumns::new(2);
+    for letter in &letters {
+        columns.push(letter, 1, 0, 0).unwrap();
+    }
+    let batch = columns.finish().unwrap();
+    for (name, bytes) in [("nats_subject_bytes", &raw.subject), ("header_bytes", &raw.headers)] {
+        let column = batch.column_by_name(name).unwrap().as_binary::<i32>();
+        assert_eq!(column.iter().collect::<Vec<_>>(), [None, Some(&**bytes)], "{name}");
+    }
 }
 
 fn headers(array: &dyn Array, row: usize) -> BTreeMap<String, Vec<String>> {

@@ -263,7 +263,7 @@ impl Source for SimSource {
         self.inner.ping().await
     }
 
-    fn max_message_bytes(&self) -> u64 {
+    fn least_bytes(&self) -> u64 {
         MAX_MESSAGE
     }
 }

@@ -18,8 +18,9 @@ mod hostile;
 mod inspect;
 mod json;
 mod leftovers;
-mod logins;
+mod links;
 mod log_stalled;
+mod logins;
 mod lost_acks;
 mod many_apps;
 mod nats_access;
@@ -39,6 +40,7 @@ mod sorted;
 mod store_outage;
 mod stores;
 mod stream_recreated;
+mod unreadable;
 mod wire;
 
 /// The program under test.

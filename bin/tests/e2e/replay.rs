@@ -42,6 +42,7 @@ fn dead_letters(root: &Path, first: u64, bodies: impl Iterator<Item = Vec<u8>>) 
                 body: body.into(),
                 reason: "an older decoder did not know it".to_owned(),
                 delivery_count: 1,
+                raw: None,
             };
             let message = MessageId { stream_sequence, published_at: 1_000_000_000 };
             BatchRow { message, index: 0, payload: Payload::DeadLetter(Box::new(letter)) }

@@ -49,6 +49,7 @@ fn file_of(rows: impl IntoIterator<Item = (u64, i64, u32)>) -> Vec<u8> {
             body: noise(stream_sequence),
             reason: "why".to_owned(),
             delivery_count: 1,
+            raw: None,
         };
         let message = MessageId { stream_sequence, published_at: micros * 1000 };
         BatchRow { message, index, payload: Payload::DeadLetter(Box::new(letter)) }

@@ -128,7 +128,7 @@ where
     let (settlements, queue) = Settlements::new();
     let (source, health, metrics) = (parts.source.clone(), parts.health.clone(), parts.metrics.clone());
     let settler = tokio::spawn(Settler { source, queue, health, metrics }.run());
-    let grants = Grants::new(options.fetch_batch_size, options.worker_count, parts.source.max_message_bytes());
+    let grants = Grants::new(options.fetch_batch_size, options.worker_count);
     let writer = Writer::new(
         parts.store.clone(),
         parts.encoder.clone(),
@@ -142,6 +142,7 @@ where
         clock,
         handles: Handles::new(),
         grants,
+        source: parts.source.clone(),
         settlements,
         writer,
         stop,
@@ -160,6 +161,7 @@ struct Driver<S: Source, T, E: Encode> {
     /// What settles the deliveries that the machine holds.
     handles: Handles<S::Handle>,
     grants: Grants,
+    source: S,
     settlements: Settlements<S::Handle>,
     writer: Writer<T, E>,
     /// Tells the fetchers to stop.
@@ -296,7 +298,7 @@ where
         let mut capacity = self.machine.capacity();
         capacity.messages = capacity.messages.saturating_sub(self.settlements.waiting().settled());
         let stats = self.machine.stats();
-        self.grants.share_out(capacity, stats.messages == 0);
+        self.grants.share_out(capacity, self.source.least_bytes(), stats.messages == 0);
         self.show(stats);
     }
 

@@ -64,6 +64,7 @@ fn dead_letters() -> Vec<BatchRow<Payload>> {
         body: body.into(),
         reason: "not an event".to_owned(),
         delivery_count: 3,
+        raw: None,
     };
     let headers = BTreeMap::from([("Nats-Msg-Id".to_owned(), vec!["one".to_owned(), "two".to_owned()])]);
     [letter(b"\xff\x00", headers), letter(b"", BTreeMap::new())]

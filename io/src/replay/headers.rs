@@ -100,7 +100,7 @@ mod tests {
             all.entry(name.to_string()).or_default().push(value.to_string());
         }
         let (subject, reason) = ("events.a".to_owned(), "no event".to_owned());
-        DeadLetter { subject, headers: all, body: Box::default(), reason, delivery_count: 1 }
+        DeadLetter { subject, headers: all, body: Box::default(), reason, delivery_count: 1, raw: None }
     }
 
     fn made(letter: &DeadLetter) -> Vec<(String, Vec<String>)> {

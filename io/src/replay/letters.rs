@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use arrow::array::{Array, AsArray, BinaryArray, ListArray, MapArray, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
 use warehouse_sink_core::MessageId;
-use warehouse_sink_proto::DeadLetter;
+use warehouse_sink_proto::{DeadLetter, RawEnvelope};
 
 use super::headers::Origin;
 use crate::audit::file::FileError;
 use crate::audit::scan::{row_indexes, sequences, times};
-use crate::source::Incoming;
+use crate::source::{Incoming, Unreadable};
 
 /// A dead letter and which message it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,14 @@ impl Incoming for &Letter {
     fn headers(&self) -> BTreeMap<String, Vec<String>> {
         self.letter.headers.clone()
     }
+    fn unreadable(&self) -> Option<Unreadable<'_>> {
+        let RawEnvelope { subject, headers } = &**self.letter.raw.as_ref()?;
+        Some(Unreadable {
+            reason: "its subject or its headers are no text, which can't be published again",
+            subject,
+            headers,
+        })
+    }
     fn into_handle(self) {}
 }
 
@@ -57,7 +65,7 @@ pub(super) fn places(batch: &RecordBatch) -> Result<Vec<(Origin, String, String)
 pub(super) const COLUMNS: [&str; 5] =
     ["nats_stream_sequence", "nats_published_at", "nats_row_index", "nats_subject", "reason"];
 /// The columns that [`letters`] needs: all.
-pub(super) const ALL_COLUMNS: [&str; 8] = [
+pub(super) const ALL_COLUMNS: [&str; 10] = [
     "nats_stream_sequence",
     "nats_published_at",
     "nats_row_index",
@@ -66,6 +74,8 @@ pub(super) const ALL_COLUMNS: [&str; 8] = [
     "body",
     "reason",
     "delivery_count",
+    "nats_subject_bytes",
+    "header_bytes",
 ];
 
 /// The rows of a file as they went in.
@@ -81,10 +91,22 @@ pub(super) fn letters(batch: &RecordBatch) -> Result<Vec<Letter>, FileError> {
             body: bodies.value(row).into(),
             reason,
             delivery_count: counts.value(row).cast_unsigned(),
+            raw: raw_of(batch, row)?,
         };
         letters.push(Letter { origin, letter });
     }
     Ok(letters)
+}
+
+/// None where the envelope is text, and in a file of a version that did not keep it.
+fn raw_of(batch: &RecordBatch, row: usize) -> Result<Option<Box<RawEnvelope>>, FileError> {
+    let part = |name| -> Result<Option<Box<[u8]>>, FileError> {
+        let Some(column) = batch.column_by_name(name) else { return Ok(None) };
+        let column: &BinaryArray = column.as_binary_opt().ok_or(NO_LETTERS)?;
+        Ok(column.is_valid(row).then(|| column.value(row).into()))
+    };
+    let (subject, headers) = (part("nats_subject_bytes")?, part("header_bytes")?);
+    Ok(subject.zip(headers).map(|(subject, headers)| Box::new(RawEnvelope { subject, headers })))
 }
 
 const NO_LETTERS: FileError = FileError::Foreign("it has not the columns of dead letters");
@@ -132,6 +154,7 @@ mod tests {
                 body: body.into(),
                 reason: "why".to_owned(),
                 delivery_count: 3,
+                raw: (sequence == 8).then(|| Box::new(RawEnvelope { subject: [0xff].into(), headers: Box::default() })),
             },
         };
         let all = [

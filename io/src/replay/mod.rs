@@ -327,7 +327,8 @@ mod tests {
         let mut refused = |body: &[u8]| {
             let origin = Origin { sequence: 1, published_at: 1_735_689_600_000_000, index: 0 };
             let (subject, reason) = ("events.sales".to_owned(), "no route".to_owned());
-            let letter = DeadLetter { subject, headers: BTreeMap::new(), body: body.into(), reason, delivery_count: 1 };
+            let headers = BTreeMap::new();
+            let letter = DeadLetter { subject, headers, body: body.into(), reason, delivery_count: 1, raw: None };
             refusal(decoder.decode(&&Letter { origin, letter }))
         };
         let (good, broken) = (&b"\x12\x03\x0A\x01x"[..], &b"\x12\x03\x0A\x01\xFF"[..]);

@@ -46,8 +46,9 @@ pub trait Source: Clone + Send + Sync + 'static {
     /// The server could not be asked.
     fn ack_floor(&self) -> impl Future<Output = Result<u64, SourceError>> + Send;
 
-    /// The largest message that the server takes, in bytes. A pull for fewer bytes could wait for ever.
-    fn max_message_bytes(&self) -> u64;
+    /// The fewest bytes that are worth a pull: one for fewer may not get the next message, and get none at all. It follows the messages that
+    /// come.
+    fn least_bytes(&self) -> u64;
 }
 
 /// A pull request under way.
@@ -86,8 +87,23 @@ pub trait Incoming: Send {
     }
     /// The headers, by name; each may have several values.
     fn headers(&self) -> BTreeMap<String, Vec<String>>;
+    /// Why nothing but a dead letter can be made of it, whatever its body is; none where its subject and headers are texts.
+    fn unreadable(&self) -> Option<Unreadable<'_>> {
+        None
+    }
     /// Lets go of everything but the means to settle it.
     fn into_handle(self) -> Self::Handle;
+}
+
+/// A message whose subject or headers can't be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable<'m> {
+    /// What is wrong with them.
+    pub reason: &'m str,
+    /// The subject as it was published.
+    pub subject: &'m [u8],
+    /// The block of headers as it was published; empty where there is none.
+    pub headers: &'m [u8],
 }
 
 /// What the server is told of a delivery.

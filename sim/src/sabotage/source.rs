@@ -98,8 +98,8 @@ impl Source for SabotagedSource {
         self.inner.ack_floor().await
     }
 
-    fn max_message_bytes(&self) -> u64 {
-        self.inner.max_message_bytes()
+    fn least_bytes(&self) -> u64 {
+        self.inner.least_bytes()
     }
 }
 

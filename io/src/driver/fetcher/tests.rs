@@ -57,7 +57,7 @@ impl Source for Everything {
     async fn ack_floor(&self) -> Result<u64, SourceError> {
         Ok(0)
     }
-    fn max_message_bytes(&self) -> u64 {
+    fn least_bytes(&self) -> u64 {
         MESSAGE_BYTES as u64
     }
 }

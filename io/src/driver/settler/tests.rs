@@ -54,7 +54,7 @@ impl Source for FakeSource {
     async fn ack_floor(&self) -> Result<u64, SourceError> {
         Ok(0)
     }
-    fn max_message_bytes(&self) -> u64 {
+    fn least_bytes(&self) -> u64 {
         0
     }
 }

@@ -30,7 +30,7 @@ pub struct Tls {
 const RECONNECT: Backoff = Backoff { initial: Duration::from_millis(100), max: Duration::from_secs(5) };
 
 /// A connection that is dead without a word is noticed after two of these: sooner than an ack wait of 30 s has passed.
-const PING: Duration = Duration::from_secs(10);
+pub(super) const PING: Duration = Duration::from_secs(10);
 
 /// Connects once, to the first server that lets us in; from then on the connection comes back by itself.
 ///
@@ -80,6 +80,15 @@ async fn make_known(client: &Client, urls: &[String]) -> Result<(), SourceError>
     client.set_server_pool(all.as_slice()).await.map_err(|error| failed(error.into()))
 }
 
+/// The servers that the client knows: those first that it has no bad news of.
+pub(super) async fn known(client: &Client) -> Result<Vec<ServerAddr>, SourceError> {
+    let known = client.server_pool().await;
+    let mut known = known.map_err(|error| SourceError::caused_by("the NATS client has ended", error))?;
+    fastrand::shuffle(&mut known);
+    known.sort_by_key(|server| server.failed_attempts);
+    Ok(known.into_iter().map(|server| server.addr).collect())
+}
+
 /// A URL without the user and the password that may stand in it.
 pub(crate) fn shown(url: &str) -> String {
     match url.parse::<ServerAddr>() {
@@ -88,7 +97,7 @@ pub(crate) fn shown(url: &str) -> String {
     }
 }
 
-fn shown_address(address: &ServerAddr) -> String {
+pub(super) fn shown_address(address: &ServerAddr) -> String {
     format!("{}://{}:{}", address.scheme(), address.host(), address.port())
 }
 

@@ -1,10 +1,10 @@
 //! What the server says of a stream and its consumer, for who audits what was stored.
 
 use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
-use serde::Serialize;
+use async_nats::jetstream::stream::Stream;
+use serde::{Deserialize, Serialize};
 
-use super::NatsSource;
+use super::{NatsConfig, NatsSource};
 use crate::source::SourceError;
 use crate::subject::SubjectFilter;
 
@@ -29,6 +29,27 @@ pub struct StreamFacts {
     /// The sink's consumer, if it is there.
     pub consumer: Option<ConsumerFacts>,
 }
+
+/// The server's answer to a look for a message.
+#[derive(Deserialize)]
+struct Found {
+    message: Option<Stored>,
+    error: Option<Refusal>,
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    seq: u64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Refusal {
+    err_code: u64,
+    description: String,
+}
+
+const NO_MESSAGE_FOUND: u64 = 10037;
 
 /// How far the consumer is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -129,19 +150,31 @@ impl NatsSource {
     ///
     /// The server could not be asked.
     pub async fn next_at(&self, sequence: u64, subjects: &[String]) -> Result<Option<u64>, SourceError> {
-        let stream = self.handle().await?;
         let everything = [">".to_owned()];
         let subjects = if subjects.is_empty() { &everything } else { subjects };
         let mut next: Option<u64> = None;
         for subject in subjects {
-            let asked = stream.raw_message_builder().sequence(sequence).next_by_subject(subject.as_str()).send().await;
-            match asked {
-                Ok(message) => next = Some(next.map_or(message.sequence, |next| next.min(message.sequence))),
-                Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {}
-                Err(error) => return Err(SourceError::caused_by("could not look for a message in the stream", error)),
+            if let Some(found) = self.find_message(sequence, subject).await? {
+                next = Some(next.map_or(found, |next| next.min(found)));
             }
         }
         Ok(next)
+    }
+
+    /// Asks for it by hand: async-nats refuses the answer where the message's headers are no text.
+    async fn find_message(&self, sequence: u64, subject: &str) -> Result<Option<u64>, SourceError> {
+        fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> SourceError {
+            SourceError::caused_by("could not look for a message in the stream", error)
+        }
+        let NatsConfig { api, stream, .. } = &*self.inner.config;
+        let request = serde_json::json!({ "seq": sequence, "next_by_subj": subject }).to_string();
+        let api = format!("{}.STREAM.MSG.GET.{stream}", api.prefix());
+        let answer = self.inner.client.request(api, request.into()).await.map_err(failed)?;
+        match serde_json::from_slice(&answer.payload).map_err(failed)? {
+            Found { message: Some(Stored { seq }), .. } => Ok(Some(seq)),
+            Found { error: Some(Refusal { err_code: NO_MESSAGE_FOUND, .. }), .. } => Ok(None),
+            Found { error, .. } => Err(failed(error.unwrap_or_default().description)),
+        }
     }
 
     /// The stream, without asking how it is.

@@ -7,6 +7,7 @@
 //! - `consumer`: the durable consumer: found, reviewed, created when it is missing
 //! - `review`: which settings of a consumer are refused or warned of, and why
 //! - `pull`: a pull request and its answers
+//! - `wire`: the connection that deliveries come over
 //! - `message`: a delivered message
 //! - `settle`: settlements, and the server's word that it has got them
 //! - `tail`: whether messages of an earlier connection are still the ones that they were
@@ -27,8 +28,9 @@ mod republish;
 mod review;
 mod settle;
 mod tail;
+mod wire;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +49,7 @@ use pull::NatsPull;
 use reply::Replies;
 use settle::{Look, Refusals};
 use tail::Tail;
+use wire::{Pace, Wire};
 
 pub use api::Api;
 pub use connect::Tls;
@@ -107,6 +110,11 @@ struct Inner {
     jetstream: Context,
     /// Wakes at each connection, some time after it was made: `Inner::connection` says which one it is.
     connected: watch::Receiver<()>,
+    /// The connection for deliveries, and which one of the client's it goes with. Held while it is made, so that one fetcher connects for all.
+    wire: tokio::sync::Mutex<Option<(u64, Arc<Wire>)>>,
+    pace: Pace,
+    /// What the next message is known to take at least; 0 while nothing is known of it.
+    least_bytes: AtomicU64,
     /// None while the consumer has to be looked for. Held across the look, so that one fetcher looks for all.
     attachment: tokio::sync::Mutex<Option<Attachment>>,
     /// Set by a pull that was cut: the consumer has to be looked for before the next one. Not the lock itself, for which a pull
@@ -127,6 +135,9 @@ struct Inner {
 
 /// The delay between two attempts to connect or to find the consumer at start.
 const BACKOFF: Backoff = Backoff { initial: Duration::from_millis(250), max: Duration::from_secs(5) };
+
+/// What a pull asks for at least, unless the server takes no message as large. A larger message is found out by a pull that it does not fit into.
+const USUAL_MESSAGE: u64 = 1 << 20;
 
 /// How often the consumer's state is asked for: the age of the lag that metrics show, and of the ack floor at which a deleted
 /// consumer is created again. What was acked since has to be remembered, or it is written twice.
@@ -149,6 +160,9 @@ impl NatsSource {
             client,
             jetstream,
             connected,
+            wire: tokio::sync::Mutex::new(None),
+            pace: Pace::default(),
+            least_bytes: AtomicU64::new(0),
             attachment: tokio::sync::Mutex::new(None),
             detached: AtomicBool::new(false),
             floor: Mutex::new(None),
@@ -246,7 +260,50 @@ impl NatsSource {
     }
 }
 
+impl Inner {
+    /// The connection for deliveries. It is made anew where it has ended, and with each new connection of the client: what is delivered on the
+    /// one is settled on the other.
+    async fn wire(&self) -> Result<Arc<Wire>, SourceError> {
+        let mut made = self.wire.lock().await;
+        // It answers once it is connected: without it, nothing could be settled.
+        let servers = connect::known(&self.client).await?;
+        let connection = self.connection();
+        if let Some((with, wire)) = &*made
+            && *with == connection
+            && wire.is_open()
+        {
+            return Ok(wire.clone());
+        }
+        let wire = Arc::new(Wire::connect(servers, &self.config).await?);
+        Ok(made.insert((connection, wire)).1.clone())
+    }
+
+    /// The fewest bytes that are worth a pull.
+    fn least_bytes(&self) -> u64 {
+        self.least_bytes.load(Ordering::Relaxed).max(USUAL_MESSAGE).min(self.largest_message())
+    }
+
+    /// The next message takes more than so many bytes; whether that can be.
+    fn expect_larger(&self, than: u64) -> bool {
+        self.least_bytes.fetch_max(than.saturating_mul(2), Ordering::Relaxed);
+        than < self.largest_message()
+    }
+
+    fn largest_message(&self) -> u64 {
+        // The server counts subject, reply subject and headers as well as the body.
+        const ENVELOPE: u64 = 4096;
+        self.client.max_payload() as u64 + ENVELOPE
+    }
+}
+
 impl NatsSource {
+    /// Returns once the client has ended by itself: it is broken, and nothing can be settled any more.
+    pub async fn ended(&self) {
+        // The client's task has the other end.
+        let mut connected = self.inner.connected.clone();
+        while connected.changed().await.is_ok() {}
+    }
+
     /// Finds the consumer, if it has to be looked for; gives what a pull request may ask of it.
     async fn limits(&self) -> Result<Limits, SourceError> {
         let mut attachment = self.inner.attachment.lock().await;
@@ -266,12 +323,13 @@ impl Source for NatsSource {
     type Pull = NatsPull;
 
     async fn pull(&self, limit: Capacity) -> Result<NatsPull, SourceError> {
+        let wire = self.inner.wire().await?;
         let mut limits = self.limits().await?;
         if !self.inner.is_still(limits.incarnation).await? {
             self.inner.detach();
             limits = self.limits().await?;
         }
-        NatsPull::send(self.inner.clone(), limit, limits).await
+        Ok(NatsPull::send(self.inner.clone(), &wire, limit, limits))
     }
 
     async fn settle(&self, round: &mut Vec<(Handle, Settlement)>) -> Result<(), Unsettled> {
@@ -282,10 +340,8 @@ impl Source for NatsSource {
         Ok(self.inner.consumer_info().await?.ack_floor.stream_sequence)
     }
 
-    fn max_message_bytes(&self) -> u64 {
-        // The server counts subject, reply subject and headers as well as the body.
-        const ENVELOPE: u64 = 4096;
-        self.inner.client.max_payload() as u64 + ENVELOPE
+    fn least_bytes(&self) -> u64 {
+        self.inner.least_bytes()
     }
 }
 

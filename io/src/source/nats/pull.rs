@@ -1,19 +1,18 @@
 //! A pull request, and what the server answers.
 //!
-//! async-nats has pulls of its own. This one exists for two things that they do not give: it ends at once when the connection
-//! changes, and it hands in what has arrived without waiting for the rest.
+//! It ends at once when a connection ends, and hands in what has arrived without waiting for the rest. Messages come over a
+//! [connection](super::wire) of their own.
 //!
 //! A request can't be called off without loss: the server has no means for it, and a client that drops its subscription
 //! drops what is on its way as well (async-nats' own `drain` does so too). So requests are short, and one that
 //! is not wanted any more is left to expire while its messages still come out.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::vec;
 
-use async_nats::{Message, StatusCode, Subscriber};
-use futures_util::{StreamExt, stream::Stream};
+use futures_util::FutureExt;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -21,6 +20,7 @@ use warehouse_sink_core::Capacity;
 
 use super::consumer::Limits;
 use super::message::{NatsMessage, Origin};
+use super::wire::{Answers, End, RawMessage, Wire, status};
 use super::{Inner, NatsConfig};
 use crate::source::{Pull, SourceError};
 
@@ -28,9 +28,12 @@ use crate::source::{Pull, SourceError};
 /// a request every so often, which is next to nothing.
 const EXPIRES: Duration = Duration::from_millis(500);
 
-/// How long after its expiry a request may end. One that has not ended by then is gone: its consumer or the consumer's leader
-/// is, or the network.
+/// How long after its expiry a request may end, or after the last byte of a message that came: over a slow link it waits its turn. One that
+/// has not ended by then is gone: its consumer or the consumer's leader is, or the network.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long a request may be without an answer of its own while others get theirs.
+const LONGEST_TURN: Duration = Duration::from_secs(60);
 
 /// How many messages are handed in at a time at most, so that the machine hears of the first before the last has come.
 const CHUNK: usize = 256;
@@ -45,26 +48,31 @@ struct Request {
 
 impl Request {
     /// Sends it; gives what the answers come on.
-    async fn send(&self, inner: &Inner) -> Result<Subscriber, SourceError> {
-        let body = serde_json::to_vec(self).map_err(failed)?;
+    fn send(&self, inner: &Inner, wire: &Wire) -> Answers {
+        // Three numbers always make JSON; an empty request would be one for a single message.
+        let body = serde_json::to_vec(self).unwrap_or_default();
         let NatsConfig { api, stream, consumer, .. } = &*inner.config;
         let subject = format!("{}.CONSUMER.MSG.NEXT.{stream}.{consumer}", api.prefix());
-        let inbox = inner.client.new_inbox();
-        let answers = inner.client.subscribe(inbox.clone()).await.map_err(failed)?;
-        let sent = inner.client.publish_with_reply(subject, inbox, body.into()).await;
-        sent.map_err(failed)?;
-        Ok(answers)
+        wire.request(&subject, &inner.client.new_inbox(), &body)
     }
 }
 
 /// A pull request under way.
 pub struct NatsPull {
     inner: Arc<Inner>,
-    answers: Subscriber,
+    answers: Answers,
+    /// Answers that have come and were not looked at.
+    arrived: vec::IntoIter<RawMessage>,
     /// Messages that may still come.
     left: usize,
     received: usize,
-    limit: Capacity,
+    received_bytes: u64,
+    /// The bytes that were asked for.
+    bytes: u64,
+    /// It asked for less than the next message is known to take.
+    too_little: bool,
+    sent: Instant,
+    last_arrival: Instant,
     /// When the request must have ended.
     deadline: Instant,
     connected: watch::Receiver<()>,
@@ -87,89 +95,132 @@ enum Answer {
 }
 
 impl NatsPull {
-    pub(super) async fn send(inner: Arc<Inner>, limit: Capacity, limits: Limits) -> Result<Self, SourceError> {
+    pub(super) fn send(inner: Arc<Inner>, wire: &Wire, limit: Capacity, limits: Limits) -> Self {
         let mut connected = inner.connected.clone();
         connected.mark_unchanged();
         let origin = Origin { incarnation: limits.incarnation, connection: inner.connection() };
         let batch = limit.messages.min(limits.batch);
         let expires = EXPIRES.min(limits.expires);
-        let bytes = limit.bytes.min(limits.bytes);
+        let least = inner.least_bytes();
+        let bytes = inner.pace.ask(limit.bytes.min(limits.bytes), least);
         let request = Request { batch, max_bytes: bytes, expires: expires.as_nanos() as u64 };
-        let answers = request.send(&inner).await?;
-        let limit = Capacity { messages: batch, bytes };
-        let deadline = Instant::now() + expires + PATIENCE;
-        Ok(NatsPull {
+        let answers = request.send(&inner, wire);
+        let sent = Instant::now();
+        NatsPull {
             inner,
             answers,
+            arrived: Vec::new().into_iter(),
             left: batch,
             received: 0,
-            limit,
-            deadline,
+            received_bytes: 0,
+            bytes,
+            too_little: bytes < least,
+            sent,
+            last_arrival: sent,
+            deadline: sent + expires + PATIENCE,
             connected,
             origin,
             called_off: false,
             ended: false,
-        })
+        }
     }
 
     /// The next answer of the server, or why there will be none.
     async fn answer(&mut self) -> Answer {
+        if let Some(message) = self.arrived.next() {
+            return self.read(message);
+        }
+        let mut arrived = Vec::new();
+        let give_up = self.give_up_at();
         tokio::select! {
             biased;
-            message = self.answers.next() => match message {
-                Some(message) => self.read(message),
-                None => Answer::Cut(SourceError::new("the subscription of a pull request was closed")),
+            taken = self.answers.take(&mut arrived, CHUNK) => match taken {
+                0 => self.broken_off(),
+                _ => {
+                    self.last_arrival = Instant::now();
+                    self.arrived = arrived.into_iter();
+                    Answer::Ignored
+                }
             },
             changed = self.connected.changed() => match changed {
                 // The news of the very connection that it was sent on.
                 Ok(()) if self.inner.connection() == self.origin.connection => Answer::Ignored,
                 _ => Answer::End,
             },
-            () = tokio::time::sleep_until(self.deadline) => {
-                if self.called_off { Answer::End } else { Answer::Cut(overdue()) }
-            }
+            () = tokio::time::sleep_until(give_up) => match self.give_up_at() > Instant::now() {
+                true => Answer::Ignored,
+                false if self.called_off => Answer::End,
+                false => Answer::Cut(overdue()),
+            },
         }
     }
 
-    fn read(&self, message: Message) -> Answer {
-        match message.status {
-            None | Some(StatusCode::OK) => {
-                NatsMessage::new(message, &self.inner.replies, self.origin).map_or(Answer::Ignored, Answer::Message)
+    /// When the request must have ended, if nothing more comes.
+    fn give_up_at(&self) -> Instant {
+        if self.called_off {
+            return self.deadline;
+        }
+        let (own, any) = self.answers.last_arrivals();
+        self.deadline.max((any + PATIENCE).min(own + LONGEST_TURN))
+    }
+
+    /// Why no more answers come.
+    fn broken_off(&self) -> Answer {
+        match self.answers.end() {
+            Some(End::Refused(text)) => {
+                Answer::Cut(SourceError::new(format!("the NATS server ended the connection for deliveries: {text}")))
             }
-            Some(StatusCode::IDLE_HEARTBEAT) => Answer::Ignored,
-            Some(StatusCode::TIMEOUT | StatusCode::NOT_FOUND) => Answer::End,
-            Some(StatusCode::NO_RESPONDERS) => Answer::Cut(self.inner.gone()),
-            Some(status) => self.read_status(status, message.description.as_deref().unwrap_or_default()),
+            _ => Answer::End,
         }
     }
 
-    fn read_status(&self, status: StatusCode, description: &str) -> Answer {
+    fn read(&self, message: RawMessage) -> Answer {
+        // Its reply subject alone says what a message is: one of the stream's may have a status line for headers.
+        let answer = match NatsMessage::new(message, &self.inner.replies, self.origin) {
+            Ok(message) => return Answer::Message(message),
+            Err(answer) => answer,
+        };
+        match status(answer.headers()) {
+            None | Some((100 | 200, _)) => Answer::Ignored,
+            Some((404 | 408, _)) => Answer::End,
+            Some((503, _)) => Answer::Cut(self.inner.gone()),
+            Some((status, description)) => self.read_status(status, description),
+        }
+    }
+
+    fn read_status(&self, status: u16, description: &str) -> Answer {
         // The texts are nats-server's; there is no other way to tell these apart.
         if description.eq_ignore_ascii_case("Message Size Exceeds MaxBytes") {
             if self.received > 0 {
                 return Answer::End;
             }
+            if !self.too_little && self.inner.expect_larger(self.bytes) {
+                return Answer::End;
+            }
             return Answer::Cut(SourceError::new(format!(
                 "the next message is larger than the {} bytes that may be fetched now; if this stays, raise batch.max_buffered_bytes",
-                self.limit.bytes
+                self.bytes
             )));
         }
         if description.eq_ignore_ascii_case("Batch Completed") {
             return Answer::End;
         }
-        Answer::Cut(SourceError::new(format!("the server ended a pull request: {} {description}", status.as_u16())))
+        Answer::Cut(SourceError::new(format!("the server ended a pull request: {status} {description}")))
     }
 
     /// Takes what has already arrived, without waiting.
-    async fn take_ready(&mut self, messages: &mut Vec<NatsMessage>) -> Option<SourceError> {
+    fn take_ready(&mut self, messages: &mut Vec<NatsMessage>) -> Option<SourceError> {
         // A message has some 300 bytes, which a vector that grows would move again and again.
         messages.reserve(self.left.min(CHUNK));
         while messages.len() < CHUNK && !self.is_over() {
-            let ready = poll_fn(|context| match std::pin::Pin::new(&mut self.answers).poll_next(context) {
-                Poll::Ready(message) => Poll::Ready(message),
-                Poll::Pending => Poll::Ready(None),
-            });
-            let message = ready.await?;
+            if self.arrived.len() == 0 {
+                let mut arrived = Vec::new();
+                // What ends the connection is heard of when nothing is in hand.
+                self.answers.take(&mut arrived, CHUNK).now_or_never().filter(|taken| *taken > 0)?;
+                self.last_arrival = Instant::now();
+                self.arrived = arrived.into_iter();
+            }
+            let message = self.arrived.next()?;
             match self.read(message) {
                 Answer::Message(message) => self.count(messages, message),
                 Answer::Ignored => {}
@@ -183,6 +234,7 @@ impl NatsPull {
     fn count(&mut self, messages: &mut Vec<NatsMessage>, message: NatsMessage) {
         self.left = self.left.saturating_sub(1);
         self.received += 1;
+        self.received_bytes += message.size() as u64;
         messages.push(message);
     }
 
@@ -195,8 +247,16 @@ fn overdue() -> SourceError {
     SourceError::new("the server did not end a pull request in time; the consumer or its leader may be gone")
 }
 
-fn failed(error: impl std::error::Error + Send + Sync + 'static) -> SourceError {
-    SourceError::caused_by("could not send a pull request", error)
+impl Drop for NatsPull {
+    fn drop(&mut self) {
+        match self.answers.end() {
+            Some(_) => self.inner.pace.lose(self.bytes),
+            None => self.inner.pace.end(self.bytes, self.received_bytes, self.last_arrival - self.sent),
+        }
+        if self.received > 0 {
+            self.inner.least_bytes.store(0, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Pull for NatsPull {
@@ -219,7 +279,7 @@ impl Pull for NatsPull {
         if messages.is_empty() {
             return None;
         }
-        if let Some(error) = self.take_ready(&mut messages).await {
+        if let Some(error) = self.take_ready(&mut messages) {
             // The messages count first; the fetcher pulls again and hears of what is wrong then.
             tracing::debug!(error = error.chain(), "a pull request was cut after it had brought messages");
             self.ended = true;

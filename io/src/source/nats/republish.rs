@@ -7,9 +7,9 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::context::{ContextBuilder, PublishAckFuture, PublishError};
 use bytes::Bytes;
-use futures_util::StreamExt;
+use tokio::time::timeout;
 
-use super::NatsSource;
+use super::{NatsConfig, NatsSource, wire};
 use crate::source::SourceError;
 
 /// How long one confirmation may take.
@@ -78,16 +78,9 @@ impl NatsSource {
         let wanted = consumer.cached_info().num_pending;
         let mut seen = 0;
         while seen < wanted {
-            let fetch = consumer.fetch().max_messages(SEARCH_BATCH).expires(SEARCH_PATIENCE);
-            let mut messages = fetch.messages().await.map_err(failed)?;
             let before = seen;
-            while let Some(message) = messages.next().await {
-                let message = message.map_err(failed)?;
-                if let Some(id) = message.headers.as_ref().and_then(|headers| headers.get("Nats-Msg-Id")) {
-                    found(id.as_str());
-                }
-                seen += 1;
-            }
+            let some = usize::try_from(wanted - seen).unwrap_or(SEARCH_BATCH).min(SEARCH_BATCH);
+            seen += self.search_some(&consumer.cached_info().name, some, &mut found).await?;
             if seen == before {
                 // Retention may have deleted the rest; what is to come is told by the consumer.
                 let rest = stream.consumer_info(&consumer.cached_info().name).await.map_err(failed)?.num_pending;
@@ -101,5 +94,40 @@ impl NatsSource {
         // It goes by itself if this fails.
         let _ = stream.delete_consumer(&consumer.cached_info().name).await;
         Ok(())
+    }
+
+    /// Fetches some messages of a search, over the connection for deliveries: the stream may have headers that async-nats ends its
+    /// connection at. Gives how many of the wanted came; it waits a while for those that retention has deleted.
+    async fn search_some(
+        &self,
+        consumer: &str,
+        wanted: usize,
+        found: &mut impl FnMut(&str),
+    ) -> Result<u64, SourceError> {
+        let NatsConfig { api, stream, .. } = &*self.inner.config;
+        let subject = format!("{}.CONSUMER.MSG.NEXT.{stream}.{consumer}", api.prefix());
+        let request = serde_json::json!({ "batch": wanted, "expires": SEARCH_PATIENCE.as_nanos() as u64 }).to_string();
+        let wire = self.inner.wire().await?;
+        let mut answers = wire.request(&subject, &self.inner.client.new_inbox(), request.as_bytes());
+        let (mut seen, mut messages) = (0, Vec::new());
+        while seen < wanted {
+            messages.clear();
+            let taken = timeout(2 * SEARCH_PATIENCE, answers.take(&mut messages, wanted)).await;
+            if !taken.is_ok_and(|taken| taken > 0) {
+                return Err(SourceError::new("the connection was lost while the stream was looked through"));
+            }
+            for message in &messages {
+                if !message.reply().starts_with(b"$JS.ACK.") {
+                    // An answer of the server's: the search has come to the end, or to that of its patience.
+                    return Ok(seen as u64);
+                }
+                seen += 1;
+                if let Some(id) = wire::shown_headers(message.headers()).get("Nats-Msg-Id").and_then(|ids| ids.first())
+                {
+                    found(id);
+                }
+            }
+        }
+        Ok(seen as u64)
     }
 }
