@@ -1,6 +1,7 @@
 //! The HTTP endpoints: `/metrics` for Prometheus, `/health` and `/ready` for an orchestrator.
 
-use std::io;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use axum::Router;
@@ -9,8 +10,13 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
+use tokio::task::spawn_blocking;
 
 use crate::settings::ListenAddress;
+
+/// How long an answer of who has the address may take, and the most that is read of it.
+const PATIENCE: Duration = Duration::from_secs(2);
+const MOST_ANSWER: u64 = 1024 * 1024;
 
 /// The listener can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +24,27 @@ use crate::settings::ListenAddress;
 pub struct BindError {
     address: ListenAddress,
     source: io::Error,
+}
+
+impl BindError {
+    /// Whether another process, or this one, has the address.
+    pub fn is_in_use(&self) -> bool {
+        self.source.kind() == io::ErrorKind::AddrInUse
+    }
+}
+
+/// Whether who has the address is a warehouse-sink, by its metrics.
+pub async fn is_ours(address: &ListenAddress) -> bool {
+    let (host, port) = (address.host().unwrap_or("127.0.0.1").to_owned(), address.port());
+    let asked = spawn_blocking(move || {
+        let mut stream = TcpStream::connect((host, port))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"GET /metrics HTTP/1.0\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.take(MOST_ANSWER).read_to_string(&mut answer)?;
+        io::Result::Ok(answer.contains("warehouse_sink_"))
+    });
+    matches!(asked.await, Ok(Ok(true)))
 }
 
 /// Listens on `address`, before anything else starts: a replica that can't be seen should not run.

@@ -18,6 +18,7 @@ pub mod http;
 pub mod inspect;
 pub mod logging;
 pub mod pipeline;
+pub mod probing;
 pub mod progress;
 pub mod recorder;
 pub mod replay;

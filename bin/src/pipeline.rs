@@ -12,10 +12,12 @@ use warehouse_sink_io::driver::{self, Parts, Report};
 use warehouse_sink_io::encode::Encoder;
 use warehouse_sink_io::health::{Health, Part};
 use warehouse_sink_io::metrics::Metrics;
+use warehouse_sink_io::schema::StreamSchema;
 use warehouse_sink_io::source::nats::{AttachError, Attached, NatsSource};
 use warehouse_sink_io::store::opendal::{ObjectStore, OpenError};
 
 use crate::exit::Exit;
+use crate::probing::Probing;
 use crate::schema::{self, LoadError};
 use crate::settings::Settings;
 use crate::stderr;
@@ -64,6 +66,15 @@ pub async fn open_store(settings: &Settings) -> Result<ObjectStore, PipelineErro
     Ok(spawn_blocking(move || ObjectStore::open(&service, &options, ca_file.as_deref())).await??)
 }
 
+/// What the keys of all files begin with.
+pub fn prefixes(settings: &Settings) -> Vec<String> {
+    let mut prefixes: Vec<String> = settings.row_prefixes().into_iter().map(str::to_owned).collect();
+    if settings.dead_letter.enabled {
+        prefixes.push(settings.dead_letter_prefix().as_str().to_owned());
+    }
+    prefixes
+}
+
 /// Runs the pipeline until `shutdown` is ready and what it held is settled. A server or a stream that is not there yet
 /// is waited for a little: replicas may well start before it.
 ///
@@ -82,17 +93,26 @@ pub async fn run(
     let encoder = Arc::new(Encoder::new(&schema, settings.encode_config()));
     let metrics = Metrics::register(recorder);
     stderr::count_dropped(metrics.log_lines_dropped.clone());
+    health.show_in(metrics.ready.clone());
+    let probing = Probing::start(store.clone(), prefixes(settings), health.clone(), jitter_seed);
     let stopping = health.clone();
     let mut shutdown = std::pin::pin!(async move {
         shutdown.await;
         stopping.set_stopping();
     });
-    let attaching = attach(settings, &health, jitter_seed);
-    let Some(attached) = unless(shutdown.as_mut(), attaching).await else {
-        tracing::info!("stopped before anything was fetched");
-        return Ok(Exit::Clean);
+    let attaching = attach(settings, &schema, &health, jitter_seed);
+    let (source, attached) = match unless(shutdown.as_mut(), attaching).await {
+        Some(Ok(attached)) => attached,
+        Some(Err(error)) => {
+            probing.end().await;
+            return Err(error);
+        }
+        None => {
+            probing.end().await;
+            tracing::info!("stopped before anything was fetched");
+            return Ok(Exit::Clean);
+        }
     };
-    let (source, attached) = attached?;
     let mut config = settings.machine_config(jitter_seed);
     // A consumer that was there before may have an ack wait of its own, and the server goes by that.
     config.ack_wait = attached.ack_wait;
@@ -116,6 +136,7 @@ pub async fn run(
     };
     let report = driver::run(machine, options, parts, || schema.decoder(&decoders).with(without_body), stop).await;
     watch.abort();
+    probing.end().await;
     store.close().await;
     let exit = conclude(&report);
     Ok(if client_ended { Exit::Error } else { exit })
@@ -125,11 +146,12 @@ pub async fn run(
 /// process with a word.
 async fn attach(
     settings: &Settings,
+    schema: &StreamSchema,
     health: &Health,
     jitter_seed: u64,
 ) -> Result<(NatsSource, Attached), PipelineError> {
     let patience = settings.nats.startup_timeout;
-    let source = NatsSource::connect_within(patience, settings.nats_config(), health.clone(), jitter_seed)
+    let source = NatsSource::connect_within(patience, settings.sink_config(schema), health.clone(), jitter_seed)
         .await
         .map_err(AttachError::from)?;
     let attached = source.attach_within(patience, jitter_seed).await?;

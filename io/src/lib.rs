@@ -32,6 +32,8 @@ pub mod publish;
 pub mod replay;
 pub mod rows;
 #[cfg(not(madsim))]
+pub mod sample;
+#[cfg(not(madsim))]
 pub mod schema;
 #[cfg(not(madsim))]
 pub mod slabs;

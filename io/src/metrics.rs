@@ -34,6 +34,22 @@ pub struct Metrics {
     pub unconfirmed: Gauge,
     pub pending: Gauge,
     pub ack_pending: Gauge,
+    pub lag: Gauge,
+    pub oldest_unstored: Gauge,
+    pub expired: Counter,
+    pub last_write: Gauge,
+    pub ready: Ready,
+}
+
+/// Whether each part of the sink is ready: 1 or 0.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the text is the metric's own description, below")]
+pub struct Ready {
+    pub process: Gauge,
+    pub nats: Gauge,
+    pub consumer: Gauge,
+    pub store: Gauge,
+    pub acks: Gauge,
 }
 
 /// Files, rows and bytes by how their write ended.
@@ -107,6 +123,23 @@ impl Registry<'_> {
         }
     }
 
+    fn ready(&self) -> Ready {
+        const NAME: &str = "warehouse_sink_ready";
+        let text = "Whether a part is ready, 1 or 0: process, nats, consumer, store, acks";
+        self.0.describe_gauge(KeyName::from(NAME), Some(Unit::Count), SharedString::from(text));
+        let part = |part: &'static str| {
+            let key = Key::from_parts(NAME, vec![Label::from_static_parts("part", part)]);
+            self.0.register_gauge(&key, &METADATA)
+        };
+        Ready {
+            process: part("process"),
+            nats: part("nats"),
+            consumer: part("consumer"),
+            store: part("store"),
+            acks: part("acks"),
+        }
+    }
+
     fn by_outcome(&self) -> ByOutcome {
         let describe = |name: &'static str, unit, text: &'static str| {
             self.0.describe_counter(KeyName::from(name), Some(unit), SharedString::from(text));
@@ -123,9 +156,22 @@ impl Registry<'_> {
 }
 
 impl Metrics {
-    /// Registers every metric with the recorder.
+    /// Registers every metric with the recorder. What is not known yet is NaN.
     pub fn register(recorder: &dyn Recorder) -> Self {
-        let r = Registry(recorder);
+        let metrics = Self::registered(&Registry(recorder));
+        metrics.last_write.set(f64::NAN);
+        metrics.forget_consumer();
+        metrics
+    }
+
+    /// Shows that it is not known how the consumer is.
+    pub fn forget_consumer(&self) {
+        for gauge in [&self.pending, &self.ack_pending, &self.lag, &self.oldest_unstored] {
+            gauge.set(f64::NAN);
+        }
+    }
+
+    fn registered(r: &Registry<'_>) -> Self {
         Metrics {
             fetched: r.counter(
                 "warehouse_sink_messages_fetched_total",
@@ -239,6 +285,27 @@ impl Metrics {
                 Unit::Count,
                 "Messages delivered and not yet settled",
             ),
+            lag: r.gauge(
+                "warehouse_sink_lag_messages",
+                Unit::Count,
+                "Messages in the stream that are not stored: not delivered, or delivered and not settled, over all replicas",
+            ),
+            oldest_unstored: r.gauge(
+                "warehouse_sink_oldest_unstored_seconds",
+                Unit::Seconds,
+                "Age of the oldest message in the stream that is not stored",
+            ),
+            expired: r.counter(
+                "warehouse_sink_messages_expired_total",
+                Unit::Count,
+                "Messages that the stream's limits deleted before they were delivered, so far as that is certain",
+            ),
+            last_write: r.gauge(
+                "warehouse_sink_last_write_timestamp_seconds",
+                Unit::Seconds,
+                "When this process last stored a file, in seconds since the Unix epoch; NaN before the first",
+            ),
+            ready: r.ready(),
         }
     }
 

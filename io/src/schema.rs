@@ -81,6 +81,24 @@ impl StreamSchema {
         }
     }
 
+    /// A text that differs where the columns of the files do, or what goes into them.
+    pub fn described(&self, options: &ColumnOptions) -> String {
+        let mut text = String::new();
+        for (number, (name, schema)) in self.schemas(options).into_iter().enumerate() {
+            if let StreamSchema::Tables(routes) = self {
+                let Route { subject, prefix, .. } = &routes[number];
+                text.push_str(&format!("{subject:?} {prefix:?} "));
+            }
+            text.push_str(&name);
+            for field in schema.flattened_fields() {
+                let kind = if field.data_type().is_nested() { String::new() } else { field.data_type().to_string() };
+                text.push_str(&format!(" {}:{kind}:{}", field.name(), field.is_nullable()));
+            }
+            text.push('\n');
+        }
+        text
+    }
+
     /// The name of each type of messages, and the Arrow schema of its files, by the number of its table.
     pub(crate) fn schemas(&self, options: &ColumnOptions) -> Vec<(String, SchemaRef)> {
         match self {

@@ -59,6 +59,7 @@ pub fn on_a_terminal(program: impl AsRef<Path>, settings: &Settings, arguments: 
 fn run(command: &mut Command, settings: &Settings, arguments: &[&str]) -> Ended {
     let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary folder: {error}"));
     let file = folder.path().join("sink.toml");
+    let settings = settings.clone().set_if_unset("observability", "metrics_addr", "127.0.0.1:0");
     fs::write(&file, settings.to_toml()).unwrap_or_else(|error| panic!("cannot write the settings: {error}"));
     let Output { status, stdout, stderr } = command
         .args(arguments)

@@ -44,6 +44,13 @@ impl Settings {
         self
     }
 
+    /// Sets one key unless it is set.
+    #[must_use]
+    pub fn set_if_unset(self, section: &str, key: &str, value: impl Into<Value>) -> Self {
+        let is_set = self.sections.get(section).is_some_and(|keys| keys.contains_key(key));
+        if is_set { self } else { self.set(section, key, value) }
+    }
+
     /// Leaves out one key.
     #[must_use]
     pub fn unset(mut self, section: &str, key: &str) -> Self {

@@ -11,8 +11,9 @@ use warehouse_sink_io::bodiless::WithoutBody;
 use warehouse_sink_io::driver;
 use warehouse_sink_io::encode::EncodeConfig;
 use warehouse_sink_io::parts::PART_BYTES;
-use warehouse_sink_io::source::nats::{Api, Login, NatsConfig, Secret as Place, Tls};
-use warehouse_sink_proto::{PartitionTime, PayloadColumns, TimeUnit};
+use warehouse_sink_io::schema::StreamSchema;
+use warehouse_sink_io::source::nats::{Api, Login, Mark, NatsConfig, Secret as Place, Tls, digest};
+use warehouse_sink_proto::{ColumnOptions, PartitionTime, PayloadColumns, TimeUnit};
 
 use super::keys::{Nats, Schema, Settings};
 use super::routes::{Messages, Routes};
@@ -30,10 +31,21 @@ const LEAST_REMEMBERED: usize = 500_000;
 /// The bytes that small batches get anyway. The process stays under 256 MiB with this, even where events can't be compressed and
 /// each is held as a message and once more in an encoded file.
 const LEAST_DERIVED_BYTES: u64 = 64 * 1024 * 1024;
+/// What the subjects of the built-in events begin with.
+const EVENT_SUBJECTS: &str = "events.>";
 /// The limit on un-acked messages is shared by all replicas. This many can fill their buffers before it holds one up.
 const REPLICAS: usize = 4;
 
 impl Settings {
+    /// The subjects that the consumer is limited to: the setting, or derived from the schema; none for all of the stream's.
+    pub fn filter_subjects(&self) -> Vec<String> {
+        match (&self.nats.filter_subjects, self.schema.format) {
+            (Some(subjects), _) => subjects.as_slice().to_vec(),
+            (None, Format::CausalityV1) => vec![EVENT_SUBJECTS.to_owned()],
+            (None, _) => Vec::new(),
+        }
+    }
+
     /// How long the server waits for a sign of life: the setting, or derived from the flush interval.
     pub fn ack_wait(&self) -> Duration {
         self.nats.ack_wait.unwrap_or(self.batch.flush_interval.max(SHORTEST_DERIVED_ACK_WAIT))
@@ -148,6 +160,36 @@ impl Settings {
         }
     }
 
+    /// Where files go, in words: what tells two stores apart, and no secret.
+    pub fn destination(&self) -> String {
+        const PLACES: [&str; 6] = ["account_name", "bucket", "container", "filesystem", "endpoint", "root"];
+        let options = self.storage.options.expose();
+        let mut text = self.storage.service.as_str().to_owned();
+        for place in PLACES {
+            if let Some(value) =
+                options.get(place).map(|value| place_of(place, value)).filter(|value| !value.is_empty())
+            {
+                text.push_str(&format!(" {place}={value}"));
+            }
+        }
+        // The prefixes of routes are told with the schema: one more is no other destination.
+        if self.schema.route.is_none() {
+            text.push_str(&format!(" prefix={}", self.storage.prefix.as_str()));
+        }
+        text
+    }
+
+    /// As [`Settings::nats_config`], for who reads the consumer and writes files of these messages.
+    pub fn sink_config(&self, schema: &StreamSchema) -> NatsConfig {
+        let columns = ColumnOptions { partition_columns_in_file: self.parquet.partition_columns_in_file };
+        let mark = Mark {
+            destination: self.destination(),
+            schema: digest(&schema.described(&columns)),
+            moved_from: self.nats.moved_from.clone(),
+        };
+        NatsConfig { mark: Some(mark), ..self.nats_config() }
+    }
+
     /// Where the stream is, and what its consumer is to be like.
     pub fn nats_config(&self) -> NatsConfig {
         let nats = &self.nats;
@@ -166,10 +208,11 @@ impl Settings {
             },
             stream: nats.stream.as_str().to_owned(),
             consumer: nats.consumer.as_str().to_owned(),
-            filter_subjects: nats.filter_subjects.as_slice().to_vec(),
+            filter_subjects: self.filter_subjects(),
             ack_wait: self.ack_wait(),
             max_ack_pending: self.max_ack_pending() as u64,
             max_messages: self.max_buffered_events() as u64,
+            mark: None,
         }
     }
 }
@@ -210,6 +253,18 @@ fn login(nats: &Nats) -> Login {
         Login::Credentials(file.clone())
     } else {
         nats.url.login()
+    }
+}
+
+/// One place, however it is written.
+fn place_of(option: &str, value: &str) -> String {
+    let value = value.trim().trim_end_matches('/');
+    match option {
+        "endpoint" => {
+            let host = value.split_once("://").map_or(value, |(_, rest)| rest);
+            host.rsplit_once('@').map_or(host, |(_, host)| host).to_ascii_lowercase()
+        }
+        _ => value.to_owned(),
     }
 }
 

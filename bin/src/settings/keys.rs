@@ -29,8 +29,11 @@ settings! {
         stream: Name = Is("CAUSALITY_EVENTS"), legacy "NATS_STREAM_NAME";
         /// The durable pull consumer. It is created when it is missing and checked when it is there. Replicas share it.
         consumer: Name = Is("warehouse-sink"), legacy "CONSUMER_NAME";
-        /// The subjects that the consumer is limited to.
-        filter_subjects: Subjects = Is("events.>");
+        /// The subjects that the consumer is limited to. A filter that no subject of the stream fits is refused.
+        filter_subjects: Option<Subjects> = Derived("`events.>` with `schema.format = \"causality.v1\"`; else every subject of the stream");
+        /// The digest of another destination that the consumer was used to write to, and is taken over from: the message that refuses the
+        /// consumer has it. See [operations](operations.md#one-consumer-one-destination).
+        moved_from: Option<String> = Unset;
         /// Fetchers that pull in parallel. One alone would wait for the server while it decodes nothing, and the server for it.
         worker_count: NonZeroUsize = Is("2"), legacy "WORKER_COUNT" "BATCH_WORKER_COUNT";
         /// Messages that one fetch asks for at most. A fetcher that is alone waits for the server after each.

@@ -12,7 +12,7 @@ fn nothing_at_all_gives_every_default() {
     assert_eq!(settings.nats.url.addresses(), ["nats://127.0.0.1:4222"]);
     assert_eq!(settings.nats.stream.as_str(), "CAUSALITY_EVENTS");
     assert_eq!(settings.nats.consumer.as_str(), "warehouse-sink");
-    assert_eq!(settings.nats.filter_subjects.as_slice(), ["events.>"]);
+    assert_eq!(settings.filter_subjects(), ["events.>"]);
     assert_eq!(settings.batch.max_events.get(), 10_000);
     assert_eq!(settings.batch.max_bytes, ByteSize::mib(16));
     assert_eq!(settings.batch.flush_interval, Duration::from_secs(300));

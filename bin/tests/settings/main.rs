@@ -9,3 +9,4 @@ mod file;
 mod garbled;
 mod rules;
 mod secrets;
+mod wiring;

@@ -6,7 +6,7 @@ use super::ranges::{Ranges, Span};
 use super::report::{NotJudged, Report};
 use super::{Asked, Options, Progress};
 use crate::source::nats::StreamFacts;
-use crate::subject::SubjectFilter;
+use crate::subject::covers;
 
 /// Finds what is not stored and asks the stream what it is.
 pub(super) async fn judge_all(
@@ -68,9 +68,7 @@ fn without_the_stream(options: &Options, stored: &Ranges, report: &mut Report) {
 fn subjects(facts: &StreamFacts, wanted: &[String], report: &mut Report) -> Vec<String> {
     let Some(consumer) = &facts.consumer else { return wanted.to_vec() };
     let given = &consumer.filter_subjects;
-    let is_given = |subject: &String| {
-        given.is_empty() || given.iter().any(|filter| SubjectFilter::new(filter.as_str()).covers(subject))
-    };
+    let is_given = |subject: &String| given.is_empty() || covers(given, subject);
     let all_are = if wanted.is_empty() { facts.is_covered_by(given) } else { wanted.iter().all(is_given) };
     if !all_are {
         let reason = format!(

@@ -58,6 +58,8 @@ impl<P, R, H> Piece<P, R, H> {
 }
 
 pub(super) struct Fetcher<S: Source, D: Decode> {
+    /// Its number.
+    pub worker: usize,
     pub source: S,
     pub decoder: D,
     pub driver: Sender<S, D>,
@@ -77,7 +79,7 @@ impl<S: Source, D: Decode> Fetcher<S, D> {
                 Ok(Next::End) => return,
                 Err(error) => {
                     self.metrics.fetch_errors.increment(1);
-                    self.health.set(Part::Consumer, Err(error.chain()));
+                    self.health.set(Part::Fetcher(self.worker), Err(error.chain()));
                     self.pause(failures).await;
                     failures += 1;
                 }
@@ -120,7 +122,6 @@ impl<S: Source, D: Decode> Fetcher<S, D> {
             _ = self.stop.told() => return Ok(()),
             pull = self.source.pull(left.grant) => pull?,
         };
-        self.health.set(Part::Consumer, Ok(()));
         let mut cancelled = false;
         loop {
             let next = tokio::select! {
@@ -134,8 +135,17 @@ impl<S: Source, D: Decode> Fetcher<S, D> {
                     pull.cancel().await;
                     cancelled = true;
                 }
-                Some(None) => return Ok(()),
-                Some(Some(messages)) => self.hand_in(messages?, left).await,
+                Some(None) => {
+                    if pull.is_answered() {
+                        self.health.set(Part::Fetcher(self.worker), Ok(()));
+                    }
+                    return Ok(());
+                }
+                Some(Some(messages)) => {
+                    let messages = messages?;
+                    self.health.set(Part::Fetcher(self.worker), Ok(()));
+                    self.hand_in(messages, left).await;
+                }
             }
         }
     }

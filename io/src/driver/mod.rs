@@ -111,6 +111,7 @@ where
     let (sender, receiver) = mpsc::channel(options.worker_count.max(1) * QUEUE_PER_FETCHER);
     let fetchers = (0..options.worker_count.max(1)).map(|worker| {
         let fetcher = Fetcher {
+            worker,
             source: parts.source.clone(),
             decoder: decoder(),
             driver: sender.clone(),

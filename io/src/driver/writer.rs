@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -54,6 +54,8 @@ struct Object<P, R> {
     opened_at: Timestamp,
     started: Instant,
     attempts: u32,
+    /// Whether its last attempt failed, and another one is to come.
+    failing: bool,
     task: AbortHandle,
 }
 
@@ -106,6 +108,7 @@ impl<T: Store, E: Encode> Writer<T, E> {
             opened_at,
             started: Instant::now(),
             attempts: 0,
+            failing: false,
             task,
         };
         self.objects.insert(batch, object);
@@ -245,11 +248,12 @@ impl<T: Store, E: Encode> Writer<T, E> {
         let upload = object.started.elapsed();
         self.metrics.upload_seconds.record(upload.as_secs_f64());
         count(counters(&self.metrics, outcome), object.rows, bytes);
-        let Object { key, source, body, rows, attempts, .. } = object;
+        let Object { key, source, body, rows, attempts, failing, .. } = object;
         if outcome == Outcome::Written {
             let flush = now.since(object.opened_at);
             self.metrics.flush_seconds.record(flush.as_secs_f64());
-            self.health.set(HealthPart::Store, Ok(()));
+            let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            self.metrics.last_write.set(since_epoch.as_secs_f64());
             tracing::info!(
                 key,
                 rows,
@@ -260,7 +264,12 @@ impl<T: Store, E: Encode> Writer<T, E> {
                 "file written"
             );
             self.objects.remove(&batch);
+            // One that still fails is not mended by another one's success.
+            if !self.objects.values().any(|object| object.failing) {
+                self.health.set(HealthPart::Store, Ok(()));
+            }
         } else {
+            *failing = true;
             let error = error.unwrap_or_default();
             tracing::warn!(key, rows, bytes, attempts, ?outcome, error, "file not written");
             self.health.set(HealthPart::Store, Err(error));

@@ -64,6 +64,11 @@ pub trait Pull: Send {
     /// The request was cut: by the server, the network, or the consumer's end. It gives no more messages.
     fn next(&mut self) -> impl Future<Output = Option<Result<Vec<Self::Message>, SourceError>>> + Send;
 
+    /// Whether the server has answered the request at all. One whose connection was lost may end without an answer.
+    fn is_answered(&self) -> bool {
+        true
+    }
+
     /// Asks for no more. What the server had sent by then still comes out of [`Pull::next`].
     fn cancel(&mut self) -> impl Future<Output = ()> + Send;
 }

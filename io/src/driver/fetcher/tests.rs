@@ -102,6 +102,7 @@ fn start(decoder: &Counting) -> (mpsc::Receiver<FromTest>, Stop) {
     let metrics = Metrics::noop();
     let health = Health::new();
     let fetcher = Fetcher {
+        worker: 0,
         source: Everything,
         decoder: decoder.clone(),
         driver,

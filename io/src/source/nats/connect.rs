@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_nats::{AuthError, Client, ConnectOptions, Event, Server, ServerAddr};
+use async_nats::{AuthError, Client, ConnectOptions, Event, Server, ServerAddr, ServerError};
 use tokio::sync::watch;
 use warehouse_sink_core::Backoff;
 
 use super::NatsConfig;
+use super::denied::Denied;
 use super::refusal::explain;
 use super::settle::{Refusals, note_refusal};
 use crate::health::{Health, Part};
@@ -39,6 +40,7 @@ pub(super) const PING: Duration = Duration::from_secs(10);
 pub(super) async fn connect(
     config: &Arc<NatsConfig>,
     health: &Health,
+    denied: &Denied,
 ) -> Result<(Client, watch::Receiver<()>, watch::Receiver<Refusals>), SourceError> {
     crate::tls::use_ring();
     let mut urls = config.urls.clone();
@@ -48,7 +50,7 @@ pub(super) async fn connect(
     for url in &urls {
         let (connected, listener) = watch::channel(());
         let (refused, acks_refused) = watch::channel(Refusals::default());
-        match options(config, health, connected, refused).connect(url.as_str()).await {
+        match options(config, health, denied, connected, refused).connect(url.as_str()).await {
             Ok(client) => {
                 make_known(&client, &config.urls).await?;
                 health.set(Part::Connection, Ok(()));
@@ -104,12 +106,13 @@ pub(super) fn shown_address(address: &ServerAddr) -> String {
 fn options(
     config: &Arc<NatsConfig>,
     health: &Health,
+    denied: &Denied,
     connected: watch::Sender<()>,
     refused: watch::Sender<Refusals>,
 ) -> ConnectOptions {
     let refused = Arc::new(refused);
     let login = config.login.clone();
-    let reporter = health.clone();
+    let (reporter, denied) = (health.clone(), denied.clone());
     let (config_of_pool, health_of_pool) = (config.clone(), health.clone());
     let mut options = ConnectOptions::with_auth_callback(move |nonce| {
         let answer = login.answer(&nonce).map_err(AuthError::new);
@@ -127,11 +130,15 @@ fn options(
         async { None }
     })
     .event_callback(move |event| {
-        let (health, connected, refused) = (reporter.clone(), connected.clone(), refused.clone());
+        let (health, denied) = (reporter.clone(), denied.clone());
+        let (connected, refused) = (connected.clone(), refused.clone());
         async move {
+            if let Event::ServerError(ServerError::Other(error)) = &event {
+                denied.note(error);
+            }
             // There may be thousands, and the settler tells of them.
             if !note_refusal(&event, &refused) {
-                note(event, &health, &connected);
+                note(event, &health, &denied, &connected);
             }
         }
     })
@@ -167,9 +174,10 @@ fn reason(servers: &[Server], config: &NatsConfig) -> Option<String> {
     (!failed.is_empty()).then(|| format!("reconnecting: {}", failed.join("; ")))
 }
 
-fn note(event: Event, health: &Health, connected: &watch::Sender<()>) {
+fn note(event: Event, health: &Health, denied: &Denied, connected: &watch::Sender<()>) {
     match event {
         Event::Connected => {
+            denied.forget();
             connected.send_replace(());
             health.set(Part::Connection, Ok(()));
         }

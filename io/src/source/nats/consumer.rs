@@ -8,10 +8,13 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, Info, pull};
 use async_nats::jetstream::context::{ConsumerInfoErrorKind, GetStreamError, RequestError, RequestErrorKind};
 use async_nats::jetstream::stream::{ConsumerCreateStrictErrorKind, RetentionPolicy, Stream};
+use time::format_description::well_known::Rfc3339;
 
 use tokio::time::Instant;
 
+use super::mark::Mark;
 use super::review::{effective_ack_wait, review};
+use super::survey::Survey;
 use super::{Attached, Inner, NatsConfig};
 use crate::source::SourceError;
 
@@ -40,6 +43,18 @@ impl From<AttachError> for SourceError {
             refused @ AttachError::Refused { .. } => SourceError::new(refused.to_string()),
         }
     }
+}
+
+/// What a look at the consumer has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It can be used.
+    Fit(Attached),
+    /// It is missing, and will be created.
+    Missing {
+        /// What could not be found out.
+        warnings: Vec<String>,
+    },
 }
 
 /// A consumer that was found fit.
@@ -87,13 +102,17 @@ impl Inner {
     pub(super) async fn find_or_create(&self) -> Result<Attachment, AttachError> {
         let (at, connection) = (Instant::now(), self.connection());
         let stream = self.stream().await?;
+        self.learn_origins(&stream).await;
+        self.refuse_without_overlap(&stream).await?;
         let (info, created) = match self.find(&stream).await? {
             Some(info) => (info, false),
             None => self.create(&stream).await?,
         };
         self.note_floor(&info, &stream, connection);
         self.note_look(at, connection, Some(incarnation(&info)));
-        let attachment = self.accept(&info, created)?;
+        self.compare(stream.cached_info(), &info, None);
+        let attachment = self.accept(&info, &self.survey(stream.cached_info()), created)?;
+        self.leave_mark(&info).await;
         let ack_wait = attachment.attached.ack_wait;
         tracing::info!(
             stream = self.config.stream,
@@ -108,11 +127,18 @@ impl Inner {
     }
 
     /// What [`Inner::find_or_create`] would find, with nothing created.
-    pub(super) async fn look(&self) -> Result<Option<Attached>, AttachError> {
+    pub(super) async fn look(&self) -> Result<Found, AttachError> {
         let stream = self.stream().await?;
-        match self.find(&stream).await? {
-            Some(info) => Ok(Some(self.accept(&info, false)?.attached)),
-            None => Ok(None),
+        self.learn_origins(&stream).await;
+        self.refuse_without_overlap(&stream).await?;
+        let survey = self.survey(stream.cached_info());
+        let Some(info) = self.find(&stream).await? else {
+            return Ok(Found::Missing { warnings: self.refuse_uncreatable(&stream).await? });
+        };
+        let attached = self.accept(&info, &survey, false)?.attached;
+        match is_paused(&info) {
+            Some(reason) => Err(self.refusal(vec![reason])),
+            None => Ok(Found::Fit(attached)),
         }
     }
 
@@ -121,12 +147,12 @@ impl Inner {
         self.detached.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn accept(&self, info: &Info, created: bool) -> Result<Attachment, AttachError> {
+    pub(super) fn accept(&self, info: &Info, survey: &Survey, created: bool) -> Result<Attachment, AttachError> {
         let served = *self.served_ack_wait.lock().unwrap_or_else(PoisonError::into_inner);
-        let review = review(&info.config, &self.config, served);
+        let mut review = review(&info.config, &self.config, survey, served);
+        review.refusals.extend(self.config.mark.as_ref().and_then(|mark| mark.refusal(&info.config)));
         if !review.refusals.is_empty() {
-            let (stream, consumer) = (self.config.stream.clone(), self.config.consumer.clone());
-            return Err(AttachError::Refused { stream, consumer, reasons: review.refusals });
+            return Err(self.refusal(review.refusals));
         }
         let ack_wait = effective_ack_wait(&info.config);
         Ok(Attachment {
@@ -144,7 +170,8 @@ impl Inner {
         let NatsConfig { stream: name, api, .. } = &*self.config;
         self.jetstream.get_stream(name).await.map_err(|error| {
             let hint = if is_unheard(&error) { api.unheard() } else { String::new() };
-            SourceError::caused_by(format!("could not find the stream {name}{hint}"), error)
+            let denied = self.denied.hint();
+            SourceError::caused_by(format!("could not find the stream {name}{hint}{denied}"), error)
         })
     }
 
@@ -216,12 +243,12 @@ impl Inner {
         }
     }
 
-    pub(super) async fn consumer_info(&self) -> Result<Info, SourceError> {
+    pub(super) async fn consumer_info(&self) -> Result<(Stream, Info), SourceError> {
         let connection = self.connection();
         let stream = self.stream().await?;
         let info = self.find(&stream).await?.ok_or_else(|| SourceError::new("the consumer is gone"))?;
         self.note_floor(&info, &stream, connection);
-        Ok(info)
+        Ok((stream, info))
     }
 
     /// `connection` is the one from before the server was asked.
@@ -232,7 +259,8 @@ impl Inner {
 
     pub(super) fn failed(&self, what: &str, error: impl std::error::Error + Send + Sync + 'static) -> SourceError {
         let NatsConfig { stream, consumer, .. } = &*self.config;
-        SourceError::caused_by(format!("could not {what} the consumer {consumer} of stream {stream}"), error)
+        let denied = self.denied.hint();
+        SourceError::caused_by(format!("could not {what} the consumer {consumer} of stream {stream}{denied}"), error)
     }
 }
 
@@ -254,6 +282,16 @@ fn creation_refused(error: &ConsumerCreateStrictErrorKind) -> Option<&'static st
         }
         _ => return None,
     })
+}
+
+/// Why nothing is delivered for now, where the consumer is paused.
+pub(super) fn is_paused(info: &Info) -> Option<String> {
+    let until = info.config.pause_until.filter(|_| info.paused)?;
+    let until = until.format(&Rfc3339).unwrap_or_default();
+    let (stream, name) = (&info.stream_name, &info.name);
+    Some(format!(
+        "it is paused until {until}, and delivers nothing before that; go on with: nats consumer resume {stream} {name}"
+    ))
 }
 
 /// Whether nobody listens where the request was sent.
@@ -286,6 +324,7 @@ fn wanted(config: &NatsConfig, ack_wait: Duration, deliver_policy: DeliverPolicy
         max_deliver: -1,
         filter_subject,
         filter_subjects: filters,
+        metadata: config.mark.iter().flat_map(Mark::metadata).collect(),
         ..pull::Config::default()
     }
 }

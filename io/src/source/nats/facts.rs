@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{NatsConfig, NatsSource};
 use crate::source::SourceError;
-use crate::subject::SubjectFilter;
+use crate::subject::covers;
 
 /// A stream, as an audit needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -71,8 +71,7 @@ pub struct ConsumerFacts {
 impl StreamFacts {
     /// Whether each message that the stream has, or had with the subjects that it has now, is one of these filters'. No filters take all.
     pub fn is_covered_by(&self, filters: &[String]) -> bool {
-        let is_covered =
-            |subject: &String| filters.iter().any(|filter| SubjectFilter::new(filter.as_str()).covers(subject));
+        let is_covered = |subject: &String| covers(filters, subject);
         filters.is_empty() || (!self.subjects.is_empty() && self.subjects.iter().all(is_covered))
     }
 }

@@ -6,6 +6,14 @@
 //! - `refusal`: what a failed connection means, in words
 //! - `consumer`: the durable consumer: found, reviewed, created when it is missing
 //! - `review`: which settings of a consumer are refused or warned of, and why
+//! - `survey`: what has to be known of the stream for that
+//! - `subjects`: which subjects a stream can hold, and how filters relate to them
+//! - `mark`: where the consumer's messages go, in its metadata
+//! - `denied`: what the server does not let the user do
+//! - `trial`: whether the user may do all that the sink needs
+//! - `peek`: looking at messages without a consumer
+//! - `poll`: how the consumer is, asked for again and again
+//! - `retention`: what the stream deleted before it was delivered
 //! - `pull`: a pull request and its answers
 //! - `wire`: the connection that deliveries come over
 //! - `message`: a delivered message
@@ -18,16 +26,24 @@
 mod api;
 mod connect;
 mod consumer;
+mod denied;
 mod facts;
 mod login;
+mod mark;
 mod message;
+mod peek;
+mod poll;
 mod pull;
 mod refusal;
 mod reply;
 mod republish;
+mod retention;
 mod review;
 mod settle;
+mod subjects;
+mod survey;
 mod tail;
+mod trial;
 mod wire;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -42,22 +58,27 @@ use warehouse_sink_core::{Backoff, Capacity};
 
 use super::{Settlement, Source, SourceError, Unsettled};
 use crate::health::{Health, Part};
-use crate::metrics::Metrics;
 use consumer::{Attachment, Floor, Limits};
+use denied::Denied;
 use message::{Handle, NatsMessage};
 use pull::NatsPull;
 use reply::Replies;
+use retention::Retention;
 use settle::{Look, Refusals};
+use survey::{ENVELOPE, Origins};
 use tail::Tail;
 use wire::{Pace, Wire};
 
 pub use api::Api;
 pub use connect::Tls;
 pub(crate) use connect::shown;
-pub use consumer::AttachError;
+pub use consumer::{AttachError, Found};
 pub use facts::{ConsumerFacts, StreamFacts};
 pub use login::{Login, LoginError, Secret, read_secret};
+pub use mark::{Mark, digest};
+pub use peek::Peeked;
 pub(crate) use republish::Republisher;
+pub use trial::Trial;
 
 /// Where the stream is, and what its consumer is to be like.
 #[derive(Clone, Debug)]
@@ -82,6 +103,8 @@ pub struct NatsConfig {
     pub max_ack_pending: u64,
     /// What this process may hold: a consumer with a smaller max ack pending is warned of.
     pub max_messages: u64,
+    /// Where the messages go, for who would send them elsewhere; none where nothing is read from the consumer.
+    pub mark: Option<Mark>,
 }
 
 /// What was found out about the consumer.
@@ -130,6 +153,10 @@ struct Inner {
     in_doubt: AtomicBool,
     looked: Mutex<Option<Look>>,
     tail: Mutex<Tail>,
+    /// The subjects of the streams that this one takes messages from, as last seen.
+    origins: Mutex<Origins>,
+    retention: Mutex<Retention>,
+    denied: Denied,
     health: Health,
 }
 
@@ -139,10 +166,6 @@ const BACKOFF: Backoff = Backoff { initial: Duration::from_millis(250), max: Dur
 /// What a pull asks for at least, unless the server takes no message as large. A larger message is found out by a pull that it does not fit into.
 const USUAL_MESSAGE: u64 = 1 << 20;
 
-/// How often the consumer's state is asked for: the age of the lag that metrics show, and of the ack floor at which a deleted
-/// consumer is created again. What was acked since has to be remembered, or it is written twice.
-const POLL_INTERVAL: Duration = Duration::from_secs(2);
-
 impl NatsSource {
     /// Connects once.
     ///
@@ -151,7 +174,8 @@ impl NatsSource {
     /// No server could be reached, or it refused the credentials.
     pub async fn connect(config: NatsConfig, health: Health) -> Result<Self, SourceError> {
         let config = Arc::new(config);
-        let (client, connected, refusals) = connect::connect(&config, &health).await?;
+        let denied = Denied::default();
+        let (client, connected, refusals) = connect::connect(&config, &health, &denied).await?;
         let jetstream = async_nats::jetstream::with_prefix(client.clone(), &config.api.prefix());
         let replies = Replies::new(&config.stream, &config.consumer);
         let inner = Inner {
@@ -171,6 +195,9 @@ impl NatsSource {
             in_doubt: AtomicBool::new(false),
             looked: Mutex::new(None),
             tail: Mutex::default(),
+            origins: Mutex::default(),
+            retention: Mutex::default(),
+            denied,
             health,
         };
         Ok(NatsSource { inner: Arc::new(inner) })
@@ -211,6 +238,7 @@ impl NatsSource {
         let attached = found.attached.clone();
         *self.inner.served_ack_wait.lock().unwrap_or_else(PoisonError::into_inner) = Some(attached.ack_wait);
         *attachment = Some(found);
+        self.inner.health.set(Part::Consumer, Ok(()));
         Ok(attached)
     }
 
@@ -234,29 +262,14 @@ impl NatsSource {
         }
     }
 
-    /// What a look at the consumer finds, with nothing created or changed: for `check`. None where the consumer is missing and would be
-    /// created.
+    /// What a look at the consumer finds, with nothing created or changed: for `check`. A consumer that is paused, or missing and can't
+    /// be created, is refused.
     ///
     /// # Errors
     ///
     /// As [`NatsSource::attach`].
-    pub async fn look(&self) -> Result<Option<Attached>, AttachError> {
+    pub async fn look(&self) -> Result<Found, AttachError> {
         self.inner.look().await
-    }
-
-    /// Keeps the lag metrics and the ack floor up to date, for ever. A consumer that was changed so that it would lose data is looked at again before the next pull, and refused there.
-    pub async fn watch(&self, metrics: Metrics) {
-        loop {
-            if let Ok(info) = self.inner.consumer_info().await {
-                metrics.pending.set(info.num_pending as f64);
-                metrics.ack_pending.set(info.num_ack_pending as f64);
-                if self.inner.accept(&info, false).is_err() {
-                    self.inner.detach();
-                }
-            }
-            self.look_at_refused_acks().await;
-            tokio::time::sleep(POLL_INTERVAL).await;
-        }
     }
 }
 
@@ -291,7 +304,6 @@ impl Inner {
 
     fn largest_message(&self) -> u64 {
         // The server counts subject, reply subject and headers as well as the body.
-        const ENVELOPE: u64 = 4096;
         self.client.max_payload() as u64 + ENVELOPE
     }
 }
@@ -337,11 +349,14 @@ impl Source for NatsSource {
     }
 
     async fn ack_floor(&self) -> Result<u64, SourceError> {
-        Ok(self.inner.consumer_info().await?.ack_floor.stream_sequence)
+        let (_, info) = self.inner.consumer_info().await?;
+        Ok(info.ack_floor.stream_sequence)
     }
 
     fn least_bytes(&self) -> u64 {
         self.inner.least_bytes()
+    fn max_message_bytes(&self) -> u64 {
+        self.inner.client.max_payload() as u64 + ENVELOPE
     }
 }
 

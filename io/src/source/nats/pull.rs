@@ -288,6 +288,11 @@ impl Pull for NatsPull {
         Some(Ok(messages))
     }
 
+    fn is_answered(&self) -> bool {
+        // What ends on the connection that it was sent on was ended by the server.
+        self.inner.connection() == self.origin.connection
+    }
+
     async fn cancel(&mut self) {
         // It expires by itself, soon; see the top of this file. Without a connection nothing more comes than what is here.
         if !self.inner.is_connected() {

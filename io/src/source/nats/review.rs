@@ -1,12 +1,16 @@
 //! Which settings of an existing consumer are refused or warned of. Each text says what it would do and what to change.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{AckPolicy, Config, DeliverPolicy};
+use async_nats::jetstream::consumer::{AckPolicy, Config, DeliverPolicy, PriorityPolicy, ReplayPolicy};
 use warehouse_sink_core::Config as MachineConfig;
 
 use super::NatsConfig;
+use super::subjects::{beyond, patterns};
+use super::survey::{Survey, consumer_filters, list};
+
+/// A consumer that lets a pull request have no more bytes than this can't have been meant for messages of any size.
+const LEAST_PULL_BYTES: i64 = 64 * 1024;
 
 /// What is wrong with a consumer.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -23,12 +27,14 @@ pub(super) fn effective_ack_wait(consumer: &Config) -> Duration {
 }
 
 /// Reviews a consumer. `served` is the ack wait that this process already paces its progress acks by, once it runs.
-pub(super) fn review(consumer: &Config, wanted: &NatsConfig, served: Option<Duration>) -> Review {
+pub(super) fn review(consumer: &Config, wanted: &NatsConfig, survey: &Survey, served: Option<Duration>) -> Review {
     let mut review = Review::default();
     review.refuse_wrong_kind(consumer);
     review.refuse_loss(consumer, wanted);
+    review.refuse_other_subjects(consumer, wanted, survey);
     review.refuse_short_ack_wait(consumer, served);
     review.warn(consumer, wanted);
+    review.judge_pull_bytes(consumer, wanted, survey);
     review
 }
 
@@ -48,6 +54,12 @@ impl Review {
                 consumer.ack_policy
             ));
         }
+        if consumer.priority_policy != PriorityPolicy::None || !consumer.priority_groups.is_empty() {
+            self.refuse(
+                "it has priority groups, and the server refuses every pull request that names none: choose another \
+                 nats.consumer, or delete this one",
+            );
+        }
     }
 
     fn refuse_loss(&mut self, consumer: &Config, wanted: &NatsConfig) {
@@ -61,14 +73,43 @@ impl Review {
         if consumer.headers_only {
             self.refuse("it delivers headers only, so the events' bodies would be lost; set headers_only to false");
         }
-        let (has, wants) = (filters(consumer), wanted.filter_subjects.iter().map(String::as_str).collect());
-        if has != wants {
+    }
+
+    /// Compares filters by what they take of the stream, not by their text.
+    fn refuse_other_subjects(&mut self, consumer: &Config, wanted: &NatsConfig, survey: &Survey) {
+        let has = consumer_filters(consumer);
+        let (has, wants) = (patterns(&has), patterns(&wanted.filter_subjects));
+        let skipped = beyond(&wants, &has, &survey.subjects);
+        let both = |has, wants| format!("its filter is {} and nats.filter_subjects says {}", list(has), list(wants));
+        if !skipped.is_empty() {
             self.refuse(format!(
-                "its filter subjects are {} and nats.filter_subjects says {}: events would be skipped; make them the same",
-                list(&has),
-                list(&wants)
+                "{}: events would be skipped ({}); make them the same",
+                both(has.clone(), wants.clone()),
+                list(skipped.iter().map(String::as_str))
             ));
         }
+        let more = beyond(&has, &wants, &survey.subjects);
+        if !more.is_empty() {
+            self.refuse(format!(
+                "{}: other messages would come as well ({}), and be written or stored as dead letters; make them the same",
+                both(has, wants),
+                list(more.iter().map(String::as_str))
+            ));
+        }
+    }
+
+    /// A message that is larger than what one pull request may have can never be delivered, and stops all behind it.
+    fn judge_pull_bytes(&mut self, consumer: &Config, wanted: &NatsConfig, survey: &Survey) {
+        let most = consumer.max_bytes;
+        if most <= 0 || u64::try_from(most).is_ok_and(|most| most >= survey.largest_message) {
+            return;
+        }
+        let text = format!(
+            "its max request bytes are {most}, less than the {} that a message of this stream may have: such a message could \
+             never be delivered, and would stop all behind it; lift the limit: nats consumer edit {} {} --max-pull-bytes=0",
+            survey.largest_message, wanted.stream, wanted.consumer
+        );
+        if most < LEAST_PULL_BYTES { self.refuse(text) } else { self.warnings.push(text) }
     }
 
     fn refuse_short_ack_wait(&mut self, consumer: &Config, served: Option<Duration>) {
@@ -102,6 +143,10 @@ impl Review {
                 consumer.deliver_policy
             ));
         }
+        if consumer.replay_policy != ReplayPolicy::Instant {
+            self.warnings
+                .push("its replay policy is original: a backlog is delivered as slowly as it was published".to_owned());
+        }
         if !consumer.inactive_threshold.is_zero() {
             self.warnings.push(format!(
                 "the server deletes it after {:?} without a reader, and a new one delivers the stream again from its start",
@@ -113,17 +158,6 @@ impl Review {
                 .push("its state is kept in memory: a restart of the server delivers everything again".to_owned());
         }
     }
-}
-
-/// The filter subjects, wherever the consumer has them. The empty filter and none are the same: everything.
-fn filters(consumer: &Config) -> BTreeSet<&str> {
-    let one = std::iter::once(consumer.filter_subject.as_str());
-    let many = consumer.filter_subjects.iter().map(String::as_str);
-    one.chain(many).filter(|filter| !filter.is_empty()).collect()
-}
-
-fn list(filters: &BTreeSet<&str>) -> String {
-    if filters.is_empty() { "all of the stream's".to_owned() } else { format!("{filters:?}") }
 }
 
 #[cfg(test)]
@@ -142,7 +176,17 @@ pub(super) mod tests {
             ack_wait: Duration::from_secs(300),
             max_ack_pending: 400_000,
             max_messages: 100_000,
+            mark: None,
         }
+    }
+
+    fn survey() -> Survey {
+        let subjects = ["events.>", "other.>"].map(str::to_owned).into();
+        Survey { subjects, largest_message: 1 << 20 }
+    }
+
+    fn reviewed(consumer: &Config, served: Option<Duration>) -> Review {
+        review(consumer, &wanted(), &survey(), served)
     }
 
     fn fit() -> Config {
@@ -158,48 +202,99 @@ pub(super) mod tests {
 
     #[test]
     fn a_fit_consumer_passes_wherever_its_filter_stands() {
-        assert_eq!(review(&fit(), &wanted(), None), Review::default());
+        assert_eq!(reviewed(&fit(), None), Review::default());
         let many = Config { filter_subject: String::new(), filter_subjects: vec!["events.>".to_owned()], ..fit() };
-        assert_eq!(review(&many, &wanted(), Some(Duration::from_secs(30))), Review::default());
+        assert_eq!(reviewed(&many, Some(Duration::from_secs(30))), Review::default());
     }
 
     #[test]
     fn what_would_lose_or_duplicate_data_is_refused_in_words() {
         let seconds = Duration::from_secs;
-        let cases: [(&str, Config); 8] = [
+        let groups = vec!["sink".to_owned()];
+        let cases = [
             ("--max-deliver=-1", Config { max_deliver: 5, ..fit() }),
+            ("max deliver is 1:", Config { max_deliver: 1, ..fit() }),
+            ("priority groups", Config { priority_policy: PriorityPolicy::Overflow, priority_groups: groups, ..fit() }),
+            ("max request bytes are 50,", Config { max_bytes: 50, ..fit() }),
             ("must be explicit", Config { ack_policy: AckPolicy::None, ..fit() }),
             ("ack policy is All", Config { ack_policy: AckPolicy::All, ..fit() }),
             ("push consumer", Config { deliver_subject: Some("here".to_owned()), ..fit() }),
             ("headers only", Config { headers_only: true, ..fit() }),
-            ("filter subjects are {\"other.>\"}", Config { filter_subject: "other.>".to_owned(), ..fit() }),
             ("ack wait is 500ms", Config { ack_wait: Duration::from_millis(500), ..fit() }),
             ("shortest backoff is 100ms", Config { backoff: vec![Duration::from_millis(100), seconds(60)], ..fit() }),
         ];
         for (text, consumer) in cases {
-            let refusals = review(&consumer, &wanted(), None).refusals;
+            let refusals = reviewed(&consumer, None).refusals;
             assert!(refusals.len() == 1 && refusals[0].contains(text), "{text}: {refusals:?}");
         }
     }
 
     #[test]
     fn an_ack_wait_that_is_shortened_while_the_sink_runs_is_refused() {
-        let refusals = review(&fit(), &wanted(), Some(Duration::from_secs(60))).refusals;
+        let refusals = reviewed(&fit(), Some(Duration::from_secs(60))).refusals;
         assert!(refusals.len() == 1 && refusals[0].contains("restart the sink"), "{refusals:?}");
     }
 
     #[test]
     fn what_can_be_lived_with_is_warned_of() {
-        let cases: [(&str, Config); 4] = [
+        let cases = [
+            ("--max-pull-bytes=0", Config { max_bytes: 1 << 19, ..fit() }),
+            ("original", Config { replay_policy: ReplayPolicy::Original, ..fit() }),
             ("set it to 400000 or more", Config { max_ack_pending: 1000, ..fit() }),
             ("older messages", Config { deliver_policy: DeliverPolicy::New, ..fit() }),
             ("deletes it after 60s", Config { inactive_threshold: Duration::from_secs(60), ..fit() }),
             ("in memory", Config { memory_storage: true, ..fit() }),
         ];
         for (text, consumer) in cases {
-            let found = review(&consumer, &wanted(), None);
+            let found = reviewed(&consumer, None);
             assert!(found.refusals.is_empty());
             assert!(found.warnings.len() == 1 && found.warnings[0].contains(text), "{text}: {found:?}");
+        }
+    }
+
+    /// What is said of a consumer with these filters, where these are wanted.
+    fn of_filters(has: &[&str], wants: &[&str], subjects: &[&str]) -> Vec<String> {
+        let owned = |subjects: &[&str]| subjects.iter().map(|&subject| subject.to_owned()).collect::<Vec<_>>();
+        let consumer = Config { filter_subject: String::new(), filter_subjects: owned(has), ..fit() };
+        let wanted = NatsConfig { filter_subjects: owned(wants), ..wanted() };
+        let survey = Survey { subjects: owned(subjects).into_iter().collect(), ..survey() };
+        review(&consumer, &wanted, &survey, None).refusals
+    }
+
+    #[test]
+    fn filters_that_take_the_same_of_the_stream_are_the_same() {
+        let stream = ["events.>"];
+        let cases: [(&[&str], &[&str]); 6] = [
+            (&[], &["events.>"]),
+            (&["events.>"], &[]),
+            (&[">"], &[]),
+            (&[], &[">"]),
+            (&["events.*", "events.*.>"], &["events.>"]),
+            (&["events.a.>"], &["events.a.>", "elsewhere"]),
+        ];
+        for (has, wants) in cases {
+            assert_eq!(of_filters(has, wants, &stream), Vec::<String>::new(), "{has:?} and {wants:?}");
+        }
+    }
+
+    #[test]
+    fn filters_that_take_less_or_more_of_the_stream_are_refused_with_what_they_differ_in() {
+        let stream = ["events.>", "other.>"];
+        let cases: [(&[&str], &[&str], &[&str]); 7] = [
+            (&["events.a.>"], &["events.>"], &["would be skipped (`events.>`)"]),
+            (&["events.a.>", "events.b.>"], &["events.>"], &["would be skipped (`events.>`)"]),
+            (&["events.>"], &["events.>", "other.>"], &["would be skipped (`other.>`)"]),
+            (&["events.>"], &[], &["would be skipped (`other.>`)"]),
+            (&[], &["events.>"], &["would come as well (`other.>`)"]),
+            (&["events.>", "other.>"], &["events.>"], &["would come as well (`other.>`)"]),
+            (&["other.>"], &["events.>"], &["skipped (`events.>`)", "come as well (`other.>`)"]),
+        ];
+        for (has, wants, words) in cases {
+            let refusals = of_filters(has, wants, &stream);
+            assert_eq!(refusals.len(), words.len(), "{has:?} and {wants:?}: {refusals:?}");
+            for (refusal, word) in refusals.iter().zip(words) {
+                assert!(refusal.contains(word), "{word}: {refusal}");
+            }
         }
     }
 }
