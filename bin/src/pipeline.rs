@@ -116,6 +116,7 @@ pub async fn run(
     let mut config = settings.machine_config(jitter_seed);
     // A consumer that was there before may have an ack wait of its own, and the server goes by that.
     config.ack_wait = attached.ack_wait;
+    config.max_ack_pending = attached.max_ack_pending;
     let machine = Machine::new(config)?;
     let watch = tokio::spawn({
         let (source, metrics) = (source.clone(), metrics.clone());

@@ -30,6 +30,9 @@ pub struct Config {
     pub nak: Backoff,
     /// The consumer's ack wait: a held delivery gets a progress ack before half of it has passed.
     pub ack_wait: Duration,
+    /// The consumer's max ack pending: with this many messages un-settled, the server delivers no new one. Other replicas may have some
+    /// of them: see [`Event::Exhausted`](crate::Event::Exhausted).
+    pub max_ack_pending: usize,
     /// Whether poison is stored before it is terminated. Without it, poison is terminated at once and gone.
     pub dead_letter: bool,
     /// How many written messages are remembered, so that a redelivery of one is acked and not written again.
@@ -86,6 +89,7 @@ impl Config {
             ("flush_interval", self.flush_interval.is_zero()),
             ("max_open_partitions", self.max_open_partitions == 0),
             ("max_concurrent_writes", self.max_concurrent_writes == 0),
+            ("max_ack_pending", self.max_ack_pending == 0),
             ("max_write_attempts", self.max_write_attempts == 0),
             ("retry.initial", self.retry.initial.is_zero()),
             ("retry.max", self.retry.max.is_zero()),

@@ -5,6 +5,9 @@ use crate::{BatchId, DeliveryId, MessageId, Timestamp};
 pub enum Event<P, R> {
     /// Deliveries arrived from the server, decoded.
     Fetched(Vec<Delivery<P, R>>),
+    /// The server delivers no new message until some are settled: as many are un-settled, over all replicas, as the consumer's max ack
+    /// pending allows. Say it again from time to time, as long as it is so.
+    Exhausted,
     /// The moment that [`Machine::poll_timeout`](crate::Machine::poll_timeout) asked for has come.
     FlushTick,
     /// A write that a command asked for came to an end.

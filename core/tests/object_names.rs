@@ -20,6 +20,7 @@ fn config(stream: &str) -> Config {
         flush_interval: Duration::from_secs(60),
         max_messages: 10_000,
         max_bytes: 10_000,
+        max_ack_pending: 100_000,
         max_open_partitions: 10,
         max_concurrent_writes: 10,
         max_write_attempts: 3,

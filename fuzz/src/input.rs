@@ -44,6 +44,7 @@ fn config(bytes: &mut Unstructured) -> Result<Config> {
         max_messages: 2 * max_batch_rows + bytes.int_in_range(0..=11)?,
         // A message has up to four rows of up to 39 bytes, and has to fit.
         max_bytes: 2 * max_batch_bytes + bytes.int_in_range(160..=399)?,
+        max_ack_pending: 100_000,
         max_open_partitions: bytes.int_in_range(1..=4)?,
         max_concurrent_writes: bytes.int_in_range(1..=3)?,
         max_write_attempts: bytes.int_in_range(1..=3)?,

@@ -11,7 +11,7 @@ use crate::history::{Entry, Happening, ProcessId};
 pub type Counters = BTreeMap<&'static str, u64>;
 
 /// What a sweep must meet.
-pub const MUST_HAPPEN: [&str; 18] = [
+pub const MUST_HAPPEN: [&str; 19] = [
     "ack reached nobody: settled before",
     "ack was lost on its way",
     "batch given up: message given back",
@@ -26,6 +26,7 @@ pub const MUST_HAPPEN: [&str; 18] = [
     "poison terminated",
     "redelivered while its write was in flight",
     "row stored twice",
+    "server exhausted: max ack pending was reached",
     "shutdown ran out of time",
     "shutdown while a write was retried",
     "unknown outcome that had been applied",
@@ -133,6 +134,7 @@ impl Seen {
             Happening::Received { verdict: Verdict::Term, settled, .. } => {
                 self.add_if("poison terminated", settled.is_some());
             }
+            Happening::Exhausted { .. } => self.add("server exhausted: max ack pending was reached", 1),
             Happening::PutBegun { process, put, key, rows } => {
                 self.puts.insert(*put, (*process, rows.iter().map(|row| row.message).collect()));
                 self.keys.insert(*put, key.clone());

@@ -104,6 +104,8 @@ pub enum Happening {
     PutEnded { process: ProcessId, put: u64, outcome: Option<Outcome> },
     /// An object became durable.
     Durable { key: String, rows: Arc<[StoredRow]>, put: u64 },
+    /// A process heard that the server delivers nothing new until something is settled.
+    Exhausted { process: ProcessId },
     /// A process held more of something than ever before.
     Held { process: ProcessId, what: &'static str, value: u64 },
     /// From here on nothing fails.

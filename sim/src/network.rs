@@ -217,6 +217,14 @@ impl Network {
         self.lock().links.get(&process).and_then(|link| link.client).unwrap_or(0)
     }
 
+    /// Whether the server delivers nothing new until something is settled, as a process hears that can reach it. (The answer takes no time:
+    /// what crosses a link is numbered, and saved plans name the numbers.)
+    pub fn is_exhausted(&self, process: ProcessId) -> bool {
+        let state = self.lock();
+        let connected = state.links.get(&process).is_some_and(|link| link.client.is_some());
+        connected && state.up && state.server.is_exhausted()
+    }
+
     /// Ends a subscription on the client's side.
     pub fn forget(&self, process: ProcessId, number: u64) {
         if let Some(link) = self.lock().links.get_mut(&process) {

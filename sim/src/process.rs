@@ -127,11 +127,11 @@ impl Process {
     pub async fn run(self, stop: Arc<Semaphore>) {
         let Process { id, settings, network, bucket, breaks, history, trap, sabotage } = self;
         let encoder = SimEncoder { part_rows: settings.part_rows, breaks, history: history.clone() };
-        let config = Config { jitter_seed: settings.seed ^ u64::from(id.0), ..settings.machine.clone() };
+        let config = Config { jitter_seed: settings.seed ^ u64::from(id.0), ..settings.machine() };
         history.note(Happening::Started { process: id, bounds: bounds(&settings) });
         let config = sabotage.config(config);
         let Ok(machine) = Machine::new(config) else { return };
-        let source = SimSource::open(id, network.clone(), settings.consumer(), history.clone(), trap.clone());
+        let source = SimSource::open(id, network.clone(), &settings, history.clone(), trap.clone());
         let store = SimStore { process: id, bucket, trap: trap.clone() };
         let parts = Parts {
             source: SabotagedSource::new(source, &sabotage),

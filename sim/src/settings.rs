@@ -74,6 +74,9 @@ struct MachineConfig {
     flush_interval: Duration,
     max_messages: usize,
     max_bytes: u64,
+    /// Follows from [`Settings::max_ack_pending`].
+    #[serde(skip, default = "unlimited")]
+    max_ack_pending: usize,
     max_open_partitions: usize,
     max_concurrent_writes: usize,
     max_write_attempts: u32,
@@ -86,6 +89,10 @@ struct MachineConfig {
     dead_letter: bool,
     max_remembered: usize,
     jitter_seed: u64,
+}
+
+fn unlimited() -> usize {
+    usize::MAX
 }
 
 /// [`Backoff`], as it is written in the files of plans.
@@ -172,7 +179,20 @@ impl Settings {
             machine,
         };
         settings.store.breaks = share(rng, 10);
+        if rng.u8(..6) == 0 {
+            settings.max_ack_pending = Some(1 + rng.usize(..settings.machine.max_messages));
+        }
         settings
+    }
+
+    /// The machine's configuration.
+    pub fn machine(&self) -> Config {
+        Config { max_ack_pending: self.max_ack_pending.unwrap_or(usize::MAX), ..self.machine.clone() }
+    }
+
+    /// Whether the server may deliver nothing new though a process has room: then it is asked from time to time.
+    pub fn exhausts(&self) -> bool {
+        self.max_ack_pending.is_some_and(|most| most < self.machine.max_messages * self.replicas)
     }
 
     /// The same settings without any fault.
@@ -210,6 +230,7 @@ fn machine(rng: &mut Rng, seed: u64) -> Config {
         flush_interval: millis(rng, 200, 6_000),
         max_messages: 2 * max_batch_rows + rng.usize(..20),
         max_bytes: (2 * max_batch_bytes).max(MAX_MESSAGE) + rng.u64(..2000),
+        max_ack_pending: unlimited(),
         max_open_partitions: 1 + rng.usize(..5),
         max_concurrent_writes: 1 + rng.usize(..3),
         max_write_attempts: 1 + rng.u32(..4),

@@ -15,7 +15,7 @@ use crate::fault::Call;
 use crate::history::{Happening, History, ProcessId};
 use crate::network::{Answer, Ask, Floor, Look, Network};
 use crate::process::Trap;
-use crate::settings::MAX_MESSAGE;
+use crate::settings::{MAX_MESSAGE, Settings};
 
 /// How long an unanswered request stays with the server.
 const EXPIRES: Duration = Duration::from_secs(2);
@@ -27,6 +27,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long the server may say nothing of a question.
 const SILENCE: Duration = Duration::from_secs(5);
+/// How often the consumer's state is asked for.
+const POLL: Duration = Duration::from_secs(2);
 /// How many messages are handed in at a time at most.
 const CHUNK: usize = 16;
 
@@ -49,6 +51,8 @@ struct Inner {
     process: ProcessId,
     network: Arc<Network>,
     consumer: ConsumerConfig,
+    /// The server may deliver nothing new though the process has room.
+    exhausts: bool,
     /// Whether the consumer was found and not lost since. No await is needed to say that it was lost, for
     /// [`Pull::next`] must not lose what it has taken when it is cancelled.
     attached: AtomicBool,
@@ -82,19 +86,15 @@ impl SimSource {
         settled
     }
 
-    pub fn open(
-        process: ProcessId,
-        network: Arc<Network>,
-        consumer: ConsumerConfig,
-        history: History,
-        trap: Trap,
-    ) -> Self {
+    pub fn open(process: ProcessId, network: Arc<Network>, settings: &Settings, history: History, trap: Trap) -> Self {
         network.open(process);
         let attached = AtomicBool::new(false);
         let looking = tokio::sync::Mutex::new(());
         let floor = Mutex::new(None);
+        let (consumer, exhausts) = (settings.consumer(), settings.exhausts());
         let unconfirmed = Mutex::default();
-        let inner = Inner { process, network, consumer, attached, looking, floor, unconfirmed, history, trap };
+        let inner =
+            Inner { process, network, consumer, exhausts, attached, looking, floor, unconfirmed, history, trap };
         SimSource { inner: Arc::new(inner) }
     }
 }
@@ -261,6 +261,17 @@ impl Source for SimSource {
 
     async fn ack_floor(&self) -> Result<u64, SourceError> {
         self.inner.ping().await
+    }
+
+    async fn exhausted(&self) {
+        let Inner { process, network, history, .. } = &*self.inner;
+        while self.inner.exhausts {
+            tokio::time::sleep(POLL).await;
+            if network.is_exhausted(*process) {
+                return history.note(Happening::Exhausted { process: *process });
+            }
+        }
+        std::future::pending().await
     }
 
     fn least_bytes(&self) -> u64 {

@@ -85,6 +85,7 @@ impl Settings {
             flush_interval: batch.flush_interval,
             max_messages: self.max_buffered_events(),
             max_bytes: self.max_buffered_bytes().as_u64(),
+            max_ack_pending: self.max_ack_pending(),
             max_open_partitions: batch.max_open_partitions.get(),
             max_concurrent_writes: storage.max_concurrent_writes.get(),
             max_write_attempts: storage.max_write_attempts.get(),

@@ -38,6 +38,7 @@ mod settlements;
 mod shutdown;
 mod signals;
 mod sink_killed;
+mod small_ack_pending;
 mod sorted;
 mod store_outage;
 mod stores;

@@ -99,6 +99,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
     pub fn handle_event(&mut self, now: Timestamp, event: Event<P, R>) {
         match event {
             Event::Fetched(deliveries) => self.take_in(now, deliveries),
+            Event::Exhausted => self.close_for_the_server(),
             Event::FlushTick => {}
             Event::UploadResult { batch, outcome } => self.finish_write(now, batch, outcome),
             Event::Shutdown { deadline } => {
@@ -129,7 +130,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             return Capacity::default();
         }
         Capacity {
-            messages: self.config.max_messages.saturating_sub(self.held.len()),
+            messages: self.config.max_messages.min(self.config.max_ack_pending).saturating_sub(self.held.len()),
             bytes: self.config.max_bytes.saturating_sub(self.held.bytes()),
         }
     }

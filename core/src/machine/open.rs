@@ -118,11 +118,24 @@ impl<P: Clone + Ord, R> OpenBatches<P, R> {
         if !by_bytes && !by_messages {
             return None;
         }
-        let size = |batch: &OpenBatch<R>| if by_bytes { batch.bytes } else { batch.rows.len() as u64 };
-        // Of two equally large ones the older goes first.
+        if by_bytes { self.close_largest_by(|batch| batch.bytes) } else { self.close_largest() }
+    }
+
+    /// Closes the batch with the most rows.
+    pub fn close_largest(&mut self) -> Option<ClosedBatch<P, R>> {
+        self.close_largest_by(|batch| batch.rows.len() as u64)
+    }
+
+    /// Of two equally large ones the older goes first.
+    fn close_largest_by(&mut self, size: impl Fn(&OpenBatch<R>) -> u64) -> Option<ClosedBatch<P, R>> {
         let largest = self.batches.iter().max_by_key(|(_, batch)| (size(batch), std::cmp::Reverse(batch.age)))?;
         let destination = largest.0.clone();
         self.close(&destination)
+    }
+
+    /// The rows of all batches.
+    pub fn rows(&self) -> usize {
+        self.rows
     }
 
     /// When the oldest batch was opened.
@@ -134,10 +147,6 @@ impl<P: Clone + Ord, R> OpenBatches<P, R> {
 
 #[cfg(test)]
 impl<P: Clone + Ord, R> OpenBatches<P, R> {
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
     pub fn bytes(&self) -> u64 {
         self.bytes
     }

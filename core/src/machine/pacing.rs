@@ -42,6 +42,29 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         {
             self.enqueue(closed);
         }
+        while self.writes.has_free_slot(&self.config)
+            && self.fills_the_server()
+            && let Some(closed) = self.open.close_largest()
+        {
+            self.enqueue(closed);
+        }
+    }
+
+    /// Whether more than half of what the server lets be un-settled is held here and in no write: the other half is for what is written.
+    fn fills_the_server(&self) -> bool {
+        self.held.len().saturating_sub(self.writes.rows()) > self.config.max_ack_pending / 2
+    }
+
+    /// Makes the server deliver again: it waits for settlements, so what is open can't fill. Half of the rows are written, the largest
+    /// batches first; what is still open goes next time. While a write runs, its end may be enough.
+    pub(super) fn close_for_the_server(&mut self) {
+        let keep = self.open.rows() / 2;
+        while self.writes.in_flight() == 0
+            && self.open.rows() > keep
+            && let Some(closed) = self.open.close_largest()
+        {
+            self.enqueue(closed);
+        }
     }
 
     /// How often held deliveries are looked through. One that is older than this gets a progress ack then, so none gets

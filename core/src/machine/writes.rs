@@ -74,6 +74,11 @@ impl<P, R> Writes<P, R> {
         self.batches.len() - self.in_flight
     }
 
+    /// The rows of all batches.
+    pub fn rows(&self) -> usize {
+        self.batches.values().map(|batch| batch.members.len()).sum()
+    }
+
     /// Whether a batch that is queued now starts at once.
     pub fn has_free_slot(&self, config: &Config) -> bool {
         self.in_flight + self.ready.len() < config.max_concurrent_writes

@@ -128,6 +128,7 @@ fn config(max_concurrent_writes: usize) -> Config {
         flush_interval: TICK,
         max_messages: 4,
         max_bytes: 200,
+        max_ack_pending: 100,
         max_open_partitions: 2,
         max_concurrent_writes,
         max_write_attempts: 2,

@@ -112,6 +112,7 @@ fn config() -> impl Strategy<Value = Config> {
         flush_interval: Duration::from_secs(batch.2),
         max_messages: 2 * batch.0 + bounds.0,
         max_bytes: 2 * batch.1 + bounds.1,
+        max_ack_pending: 100_000,
         max_open_partitions: bounds.2,
         max_concurrent_writes: bounds.3,
         max_write_attempts: rest.0,

@@ -152,7 +152,7 @@ where
         metrics: parts.metrics.clone(),
         shutdown_timeout: options.shutdown_timeout,
     };
-    let fetchers_ended = driver.run(receiver, fetchers, shutdown).await;
+    let fetchers_ended = driver.run(&parts.source, receiver, fetchers, shutdown).await;
     driver.finish(parts, settler, fetchers_ended).await
 }
 
@@ -204,11 +204,14 @@ where
     /// Runs until all is drained; whether every fetcher had ended by then.
     async fn run(
         &mut self,
+        source: &S,
         mut inbox: Inbox<S, E>,
         mut fetchers: FuturesUnordered<JoinHandle<()>>,
         shutdown: impl Future<Output = ()>,
     ) -> bool {
         tokio::pin!(shutdown);
+        let exhausted = source.exhausted();
+        tokio::pin!(exhausted);
         let waiting = self.settlements.waiting().clone();
         let mut inbox_open = true;
         loop {
@@ -229,6 +232,10 @@ where
                     self.handle(Event::UploadResult { batch, outcome });
                 }
                 () = sleep_until(deadline) => self.handle(Event::FlushTick),
+                () = &mut exhausted, if !stopping => {
+                    exhausted.set(source.exhausted());
+                    self.handle(Event::Exhausted);
+                }
                 // A turn hands out capacity that settlements had taken.
                 () = waiting.shorter.notified(), if self.grants.is_waiting() => {}
                 Some(ended) = fetchers.next(), if !stopping => {

@@ -49,6 +49,12 @@ pub trait Source: Clone + Send + Sync + 'static {
     /// The fewest bytes that are worth a pull: one for fewer may not get the next message, and get none at all. It follows the messages that
     /// come.
     fn least_bytes(&self) -> u64;
+
+    /// Waits until the server is seen to deliver nothing new, though it has more: as many messages are un-settled, over all replicas, as the
+    /// consumer's max ack pending allows. Cancel safe.
+    fn exhausted(&self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
 }
 
 /// A pull request under way.

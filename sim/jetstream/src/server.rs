@@ -172,6 +172,11 @@ impl Server {
         })
     }
 
+    /// Whether the consumer has more and delivers nothing new until something is settled: max ack pending is reached.
+    pub fn is_exhausted(&self) -> bool {
+        self.consumer.as_ref().is_some_and(|consumer| consumer.is_full() && consumer.num_pending(&self.stream) > 0)
+    }
+
     /// The newest sequence of the stream.
     pub fn last_sequence(&self) -> u64 {
         self.stream.last()

@@ -101,6 +101,10 @@ impl Source for SabotagedSource {
     fn least_bytes(&self) -> u64 {
         self.inner.least_bytes()
     }
+
+    fn exhausted(&self) -> impl Future<Output = ()> + Send {
+        self.inner.exhausted()
+    }
 }
 
 pub(crate) struct SabotagedPull {

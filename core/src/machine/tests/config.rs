@@ -20,6 +20,7 @@ fn every_limit_and_delay_must_be_more_than_zero() {
         ("flush_interval", Config { flush_interval: Duration::ZERO, ..config() }),
         ("max_open_partitions", Config { max_open_partitions: 0, ..config() }),
         ("max_concurrent_writes", Config { max_concurrent_writes: 0, ..config() }),
+        ("max_ack_pending", Config { max_ack_pending: 0, ..config() }),
         ("max_write_attempts", Config { max_write_attempts: 0, ..config() }),
         ("retry.initial", Config { retry: none, ..config() }),
         ("retry.max", Config { retry: capped, ..config() }),

@@ -8,6 +8,7 @@ mod batching;
 mod capacity;
 mod config;
 mod dead_letter;
+mod exhausted;
 mod invariants;
 mod many_rows;
 mod pressure;

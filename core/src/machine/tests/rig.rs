@@ -27,6 +27,7 @@ pub fn config() -> Config {
         flush_interval: FLUSH,
         max_messages: 10_000,
         max_bytes: 10_000_000,
+        max_ack_pending: 100_000,
         max_open_partitions: 50,
         max_concurrent_writes: 10,
         max_write_attempts: 3,
@@ -107,6 +108,10 @@ impl Rig {
 
     pub fn fetch(&mut self, deliveries: impl IntoIterator<Item = TestDelivery>) -> Vec<String> {
         self.step(Event::Fetched(deliveries.into_iter().collect()))
+    }
+
+    pub fn exhausted(&mut self) -> Vec<String> {
+        self.step(Event::Exhausted)
     }
 
     pub fn finish(&mut self, batch: u64, outcome: Outcome) -> Vec<String> {

@@ -52,7 +52,7 @@ use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::jetstream::Context;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use warehouse_sink_core::{Backoff, Capacity};
 
@@ -157,6 +157,8 @@ struct Inner {
     origins: Mutex<Origins>,
     retention: Mutex<Retention>,
     denied: Denied,
+    /// Told when the consumer delivers nothing new until something is settled.
+    exhausted: Notify,
     health: Health,
 }
 
@@ -198,6 +200,7 @@ impl NatsSource {
             origins: Mutex::default(),
             retention: Mutex::default(),
             denied,
+            exhausted: Notify::new(),
             health,
         };
         Ok(NatsSource { inner: Arc::new(inner) })
@@ -355,10 +358,11 @@ impl Source for NatsSource {
 
     fn least_bytes(&self) -> u64 {
         self.inner.least_bytes()
-    fn max_message_bytes(&self) -> u64 {
-        self.inner.client.max_payload() as u64 + ENVELOPE
     }
-}
+
+    async fn exhausted(&self) {
+        self.inner.exhausted.notified().await;
+    }}
 
 impl std::fmt::Debug for NatsSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -68,6 +68,9 @@ impl NatsSource {
         metrics.pending.set(info.num_pending as f64);
         metrics.ack_pending.set(info.num_ack_pending as f64);
         metrics.lag.set(lag as f64);
+        if is_exhausted(info) {
+            inner.exhausted.notify_one();
+        }
         inner
             .health
             .set(Part::Answers, is_paused(info).map_or(Ok(()), |reason| Err(format!("the consumer: {reason}"))));
@@ -79,6 +82,12 @@ impl NatsSource {
         let next = inner.next_undelivered(stream, info, oldest).await;
         inner.compare(stream, info, next);
     }
+}
+
+/// Whether the consumer has more and delivers nothing new: as many messages are un-settled as may be.
+fn is_exhausted(info: &Info) -> bool {
+    let most = info.config.max_ack_pending;
+    most > 0 && info.num_pending > 0 && info.num_ack_pending as i64 >= most
 }
 
 impl Inner {

@@ -132,8 +132,8 @@ impl Review {
     fn warn(&mut self, consumer: &Config, wanted: &NatsConfig) {
         if consumer.max_ack_pending > 0 && (consumer.max_ack_pending as u64) < wanted.max_messages {
             self.warnings.push(format!(
-                "its max ack pending is {}, less than the {} messages that one process may hold: batches may fill too slowly and \
-                 be flushed by age, in small files; set it to {} or more",
+                "its max ack pending is {}, less than the {} messages that one process may hold: batches are closed \
+                 before they are full, in small files; set it to {} or more",
                 consumer.max_ack_pending, wanted.max_messages, wanted.max_ack_pending
             ));
         }
