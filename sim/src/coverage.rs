@@ -11,7 +11,7 @@ use crate::history::{Entry, Happening, ProcessId};
 pub type Counters = BTreeMap<&'static str, u64>;
 
 /// What a sweep must meet.
-pub const MUST_HAPPEN: [&str; 19] = [
+pub const MUST_HAPPEN: [&str; 21] = [
     "ack reached nobody: settled before",
     "ack was lost on its way",
     "batch given up: message given back",
@@ -22,6 +22,8 @@ pub const MUST_HAPPEN: [&str; 19] = [
     "late write after its process gave it up",
     "object of several parts stored",
     "message came again after it was written",
+    "message deleted while it was held",
+    "message not delivered: the consumer was edited",
     "message of a sequence that is used again",
     "poison terminated",
     "redelivered while its write was in flight",
@@ -34,14 +36,21 @@ pub const MUST_HAPPEN: [&str; 19] = [
 ];
 
 /// What a sweep must inject.
-pub const MUST_BE_INJECTED: [&str; 32] = [
+pub const MUST_BE_INJECTED: [&str; 39] = [
     "connection to the server broken",
     "connection to the server stalled",
     "connection to the store broken",
     "consumer deleted",
+    "consumer edited: ack wait",
+    "consumer edited: filter",
+    "consumer edited: max ack pending",
+    "consumer edited: max deliver",
+    "consumer paused",
+    "consumer refused",
     "encoder broke between two parts",
     "encoder broke",
     "message delayed on its way",
+    "message deleted",
     "message doubled on its way",
     "message lost on its way",
     "put: applied late, answer lost",
@@ -125,6 +134,11 @@ impl Seen {
                 self.consumers += 1;
                 self.add_if("consumer created again", self.consumers > 1);
             }
+            Happening::Dropped { message } => {
+                let held = self.held.values().any(|held| held.contains(message));
+                self.add_if("message deleted while it was held", held);
+            }
+            Happening::NotDelivered { .. } => self.add("message not delivered: the consumer was edited", 1),
             Happening::Handed { process, reply, .. } => self.handed(*process, reply.message),
             Happening::Settling { process, reply, verdict } => self.settling(*process, reply.message, *verdict),
             Happening::Received { verdict: Verdict::Ack, settled, .. } => {

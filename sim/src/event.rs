@@ -32,6 +32,11 @@ pub struct EventRow {
 }
 
 impl Event {
+    /// The subject that it is published to.
+    pub fn subject(&self) -> &'static str {
+        ["events.app.user.login", "events.app.user.leave", "events.app.user.visit"][(self.number % 3) as usize]
+    }
+
     /// The message's body.
     pub fn body(&self) -> Arc<[u8]> {
         let mut body = self.number.to_le_bytes().to_vec();

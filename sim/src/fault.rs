@@ -156,11 +156,40 @@ pub enum Fault {
     DeleteConsumer,
     /// The stream is deleted, with its consumer, and created again.
     RecreateStream,
+    /// The message is deleted that was published so many before the newest.
+    DeleteMessage { before: u64 },
+    /// The consumer is edited for a while.
+    EditConsumer {
+        edit: Edit,
+        #[serde(with = "time")]
+        lasts: Duration,
+    },
+    /// The consumer's creation is refused for a while.
+    RefuseConsumer {
+        #[serde(with = "time")]
+        lasts: Duration,
+    },
     /// The store takes nothing for a while.
     StoreOutage {
         #[serde(with = "time")]
         outage: Duration,
     },
+}
+
+/// What becomes of the consumer when it is edited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Edit {
+    /// It has this ack wait.
+    AckWait(#[serde(with = "time")] Duration),
+    /// It has this max ack pending.
+    MaxAckPending(usize),
+    /// It has this max deliver.
+    MaxDeliver(u64),
+    /// It has a filter that fits no message.
+    Filter,
+    /// It is paused.
+    Pause,
 }
 
 /// [`Forget`], as it is written in the files of plans.
@@ -258,6 +287,9 @@ impl Planned {
             | Fault::ClockJump { .. }
             | Fault::DeleteConsumer
             | Fault::RecreateStream
+            | Fault::DeleteMessage { .. }
+            | Fault::EditConsumer { .. }
+            | Fault::RefuseConsumer { .. }
             | Fault::StoreOutage { .. } => None,
         }
     }
@@ -282,6 +314,13 @@ impl Fault {
             Fault::ClockJump { .. } => "server's clock jumped",
             Fault::DeleteConsumer => "consumer deleted",
             Fault::RecreateStream => "stream deleted and created again",
+            Fault::DeleteMessage { .. } => "message deleted",
+            Fault::EditConsumer { edit: Edit::AckWait(_), .. } => "consumer edited: ack wait",
+            Fault::EditConsumer { edit: Edit::MaxAckPending(_), .. } => "consumer edited: max ack pending",
+            Fault::EditConsumer { edit: Edit::MaxDeliver(_), .. } => "consumer edited: max deliver",
+            Fault::EditConsumer { edit: Edit::Filter, .. } => "consumer edited: filter",
+            Fault::EditConsumer { edit: Edit::Pause, .. } => "consumer paused",
+            Fault::RefuseConsumer { .. } => "consumer refused",
             Fault::StoreOutage { .. } => "store outage",
         }
     }

@@ -46,7 +46,7 @@ pub struct Bounds {
 pub enum Happening {
     /// A message was published.
     Published { message: MessageId, event: Arc<Event> },
-    /// The stream dropped a message by its limits.
+    /// The stream dropped a message by its limits, or somebody deleted it.
     Dropped { message: MessageId },
     /// The server lost a message that it had not synced.
     LostByServer { message: MessageId },
@@ -84,6 +84,10 @@ pub enum Happening {
     StreamRecreated,
     /// The consumer was deleted.
     ConsumerDeleted,
+    /// The consumer was edited, or is again as it was created; whether a process that sees that may take no more of it.
+    ConsumerEdited { ack_wait: Duration, loses: bool },
+    /// The consumer delivers this message no more, or never: it was edited so.
+    NotDelivered { message: MessageId },
     /// A process created the consumer.
     ConsumerCreated { process: ProcessId },
     /// The source gave the driver a delivery.

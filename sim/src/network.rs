@@ -5,6 +5,7 @@
 //! in the client, as in async-nats, and goes out when it is connected again.
 
 mod connections;
+mod edits;
 mod link;
 mod sending;
 
@@ -16,7 +17,7 @@ use fastrand::Rng;
 use tokio::sync::{Notify, mpsc, oneshot};
 use warehouse_sink_core::{MessageId, Timestamp};
 use warehouse_sink_jetstream_model::{
-    ConsumerConfig, Delivered, Effect, End, Forget, Inbox, Note, PullRequest, Reply, Server, Start, Verdict,
+    ConsumerConfig, Creation, Delivered, Effect, End, Forget, Inbox, Note, PullRequest, Reply, Server, Start, Verdict,
 };
 
 use crate::event::Event;
@@ -35,11 +36,20 @@ pub enum Ask {
     /// What became of a delivery.
     Settle(Reply, Verdict),
     /// The consumer is looked for, and created where it starts if it is missing.
-    Attach(Option<Floor>, ConsumerConfig, oneshot::Sender<Floor>),
+    Attach(Option<Floor>, ConsumerConfig, oneshot::Sender<Attached>),
     /// Which consumer is there, and which of these messages the stream still has.
     Look(Vec<MessageId>, oneshot::Sender<Look>),
     /// An answer is all that is asked for.
     Ping(oneshot::Sender<u64>),
+}
+
+/// The consumer that was found, or created.
+#[derive(Clone, Debug)]
+pub struct Attached {
+    /// How far it has settled everything.
+    pub floor: Floor,
+    /// Its configuration. None where it is missing and its creation is refused.
+    pub config: Option<ConsumerConfig>,
 }
 
 /// How far a consumer had settled everything, in which life of the server.
@@ -91,6 +101,9 @@ enum Arrival {
     ClientGone(u64),
     Reconnect(ProcessId),
     ServerUp(Forget),
+    /// An edit of the consumer is taken back.
+    ConsumerRestored,
+    ConsumersAllowed,
 }
 
 pub(crate) struct Network {
@@ -117,6 +130,8 @@ struct State {
     crossed: u64,
     /// What was lost on its way. Who waits for an answer to it waits on: a dropped question would answer itself with an error.
     lost: Vec<Arrival>,
+    /// The consumer as it is created.
+    consumer: ConsumerConfig,
     history: History,
 }
 
@@ -141,6 +156,7 @@ impl Network {
             crossings,
             crossed: 0,
             lost: Vec::new(),
+            consumer: settings.consumer(),
             history,
         };
         Arc::new(Network { state: Mutex::new(state), wake: Notify::new() })
@@ -182,7 +198,7 @@ impl Network {
     pub fn publish(&self, event: Event) {
         self.change(|state| {
             let body = event.body();
-            let message = state.server.publish(now(), "events.app.user.login".into(), body);
+            let message = state.server.publish(now(), event.subject().into(), body);
             state.history.note(Happening::Published { message, event: Arc::new(event) });
             state.run_effects();
         });
@@ -277,34 +293,13 @@ impl Network {
         });
     }
 
-    pub fn delete_consumer(&self) {
-        self.change(|state| {
-            if state.up && state.server.consumer().is_some() {
-                state.server.delete_consumer();
-                state.history.note(Happening::ConsumerDeleted);
-                state.run_effects();
-            }
-        });
-    }
-
-    pub fn recreate_stream(&self) {
-        self.change(|state| {
-            if state.up {
-                state.server.recreate_stream();
-                state.streams += 1;
-                state.history.note(Happening::StreamRecreated);
-                state.run_effects();
-            }
-        });
-    }
-
-    pub fn jump_clock(&self, millis: i64) {
-        self.change(|state| state.server.move_wall_clock(millis * 1_000_000));
-    }
-
-    /// From here on everything arrives once and in time.
+    /// From here on everything arrives once and in time, and the consumer is as it was created.
     pub fn heal(&self) {
-        self.change(|state| state.crossings.clear());
+        self.change(|state| {
+            state.crossings.clear();
+            state.server.refuse_consumers(false);
+            state.restore_consumer();
+        });
     }
 
     pub fn sync(&self) {
@@ -361,6 +356,8 @@ impl State {
             Arrival::ClientGone(client) => self.server.lose_interest(|inbox| inbox.client == client),
             Arrival::Reconnect(process) => self.reconnect(process),
             Arrival::ServerUp(forget) => self.server_up(now, forget),
+            Arrival::ConsumerRestored => self.restore_consumer(),
+            Arrival::ConsumersAllowed => self.server.refuse_consumers(false),
         }
     }
 
@@ -380,7 +377,8 @@ impl State {
             }
             Ask::Attach(floor, config, answer) => {
                 let floor = self.attach(process, floor, config);
-                self.reply(process, client, Box::new(move || _ = answer.send(floor)));
+                let attached = Attached { floor, config: self.server.consumer_config().cloned() };
+                self.reply(process, client, Box::new(move || _ = answer.send(attached)));
             }
             Ask::Look(messages, answer) => {
                 let messages = messages.into_iter().filter(|message| self.server.has(*message)).collect();
@@ -401,7 +399,7 @@ impl State {
         if let Some(floor) = floor.filter(|floor| floor.restarts == self.restarts && floor.stream == self.streams) {
             config.start = Start::Sequence(floor.sequence + 1);
         }
-        if self.server.create_consumer(config) {
+        if self.server.create_consumer(config) == Creation::Created {
             self.incarnation += 1;
             self.history.note(Happening::ConsumerCreated { process });
         }
@@ -420,7 +418,9 @@ impl State {
                 Effect::Ended(inbox, end) => self.send_to_inbox(inbox, Answer::End(end)),
                 Effect::Note(Note::AckWaitOver(message)) => self.history.note(Happening::AckWaitOver { message }),
                 Effect::Note(Note::Dropped(message)) => self.history.note(Happening::Dropped { message }),
-                Effect::Note(Note::Exhausted(_)) => {}
+                Effect::Note(Note::Exhausted(message) | Note::PassedOver(message)) => {
+                    self.history.note(Happening::NotDelivered { message });
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ mod kept_alive;
 mod liveness;
 mod no_loss;
 mod no_phantom;
+mod refused;
 mod right_partition;
 mod settled_once;
 mod shutdown;
@@ -80,6 +81,7 @@ pub fn judge(history: &[Entry]) -> Vec<Judgement> {
         watch(liveness::Liveness::default(), history),
         watch(shutdown::Shutdown::default(), history),
         watch(duplicates::Duplicates::default(), history),
+        watch(refused::Refused::default(), history),
     ]
 }
 

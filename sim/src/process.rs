@@ -131,7 +131,8 @@ impl Process {
         history.note(Happening::Started { process: id, bounds: bounds(&settings) });
         let config = sabotage.config(config);
         let Ok(machine) = Machine::new(config) else { return };
-        let source = SimSource::open(id, network.clone(), &settings, history.clone(), trap.clone());
+        let reviews = sabotage != Sabotage::IgnoreReview;
+        let source = SimSource::open(id, network.clone(), &settings, history.clone(), trap.clone(), reviews);
         let store = SimStore { process: id, bucket, trap: trap.clone() };
         let parts = Parts {
             source: SabotagedSource::new(source, &sabotage),

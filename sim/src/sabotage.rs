@@ -85,11 +85,13 @@ pub enum Sabotage {
     HideBreak,
     /// An object is completed before its last part.
     LosePart,
+    /// A consumer that was edited so that it loses messages is used.
+    IgnoreReview,
 }
 
 impl Sabotage {
     /// Each, and the oracle that must catch it.
-    pub const ALL: [(Sabotage, &'static str); 33] = [
+    pub const ALL: [(Sabotage, &'static str); 34] = [
         (Sabotage::AckWhenFetched, "no un-written ack"),
         (Sabotage::AckWhenWriteStarts, "no un-written ack"),
         (Sabotage::AckUnknown, "no un-written ack"),
@@ -123,6 +125,7 @@ impl Sabotage {
         (Sabotage::CompleteBroken, "objects are whole"),
         (Sabotage::HideBreak, "no un-written ack"),
         (Sabotage::LosePart, "no un-written ack"),
+        (Sabotage::IgnoreReview, "a consumer that loses is refused"),
     ];
 
     /// The configuration that the wrong machine runs with.

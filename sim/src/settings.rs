@@ -35,6 +35,9 @@ pub struct Settings {
     pub shutdown_timeout: Duration,
     /// The most messages that the stream keeps.
     pub stream_max_messages: Option<usize>,
+    /// The most messages that the stream keeps of a subject.
+    #[serde(default)]
+    pub stream_max_per_subject: Option<usize>,
     /// The consumer's max ack pending.
     pub max_ack_pending: Option<usize>,
     /// How many messages are published.
@@ -141,6 +144,9 @@ pub struct FaultSettings {
     pub loses_tail: bool,
     pub clock_jumps: u32,
     pub consumer_deletes: u32,
+    pub message_deletes: u32,
+    pub consumer_edits: u32,
+    pub consumer_refusals: u32,
     pub store_outages: u32,
     /// In tenths of a percent of all that crosses a link.
     pub lost: u32,
@@ -166,6 +172,7 @@ impl Settings {
             write_timeout: millis(rng, 500, 4_000),
             shutdown_timeout: millis(rng, 200, 8_000),
             stream_max_messages: (rng.u8(..12) == 0).then(|| rng.usize(20..60)),
+            stream_max_per_subject: (rng.u8(..12) == 0).then(|| rng.usize(3..20)),
             max_ack_pending,
             messages: rng.u64(20..100),
             faults_for: millis(rng, 8_000, 30_000),
@@ -202,7 +209,7 @@ impl Settings {
 
     /// The stream's limits.
     pub fn stream(&self) -> StreamConfig {
-        StreamConfig { max_messages: self.stream_max_messages }
+        StreamConfig { max_messages: self.stream_max_messages, max_per_subject: self.stream_max_per_subject }
     }
 
     /// The consumer as it is created.
@@ -211,6 +218,7 @@ impl Settings {
             ack_wait: self.machine.ack_wait,
             max_ack_pending: self.max_ack_pending,
             max_deliver: None,
+            filter: None,
             start: Start::All,
         }
     }
@@ -286,5 +294,8 @@ fn faults(rng: &mut Rng) -> FaultSettings {
         lost: count(rng, 10),
         doubled: count(rng, 20),
         delays: count(rng, 10),
+        message_deletes: count(rng, 6),
+        consumer_edits: count(rng, 2),
+        consumer_refusals: count(rng, 2),
     }
 }

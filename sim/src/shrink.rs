@@ -57,13 +57,14 @@ impl<F: Fn(&Case) -> bool> Search<F> {
     }
 
     fn simplify_settings(&mut self) {
-        let simpler: [fn(&mut Settings); 7] = [
+        let simpler: [fn(&mut Settings); 8] = [
             |settings| settings.replicas = 1,
             |settings| settings.workers = 1,
             |settings| settings.poison = 0,
             |settings| settings.many_rows = 0,
             |settings| settings.partitions = 1,
             |settings| settings.stream_max_messages = None,
+            |settings| settings.stream_max_per_subject = None,
             |settings| settings.part_rows = None,
         ];
         for change in simpler {

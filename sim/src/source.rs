@@ -21,6 +21,8 @@ use crate::settings::{MAX_MESSAGE, Settings};
 const EXPIRES: Duration = Duration::from_secs(2);
 /// How long after its expiry a request may end.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How often the consumer is looked at while it is fetched from.
+const POLL: Duration = Duration::from_secs(2);
 /// How long the server may say nothing of a round of settlements.
 const ANSWER: Duration = Duration::from_secs(2);
 /// How often a connection that is down is looked at.
@@ -59,6 +61,10 @@ struct Inner {
     /// Held across the look for the consumer, so that one fetcher looks for all.
     looking: tokio::sync::Mutex<()>,
     floor: Mutex<Option<Floor>>,
+    /// When the consumer was last looked at.
+    looked: Mutex<Option<Instant>>,
+    /// Whether a consumer that would lose messages is refused. Wrong sinks use it.
+    reviews: bool,
     /// What was settled and not confirmed.
     unconfirmed: Mutex<BTreeMap<Reply, u32>>,
     history: History,
@@ -86,23 +92,45 @@ impl SimSource {
         settled
     }
 
-    pub fn open(process: ProcessId, network: Arc<Network>, settings: &Settings, history: History, trap: Trap) -> Self {
+    pub fn open(
+        process: ProcessId,
+        network: Arc<Network>,
+        settings: &Settings,
+        history: History,
+        trap: Trap,
+        reviews: bool,
+    ) -> Self {
         network.open(process);
         let attached = AtomicBool::new(false);
         let looking = tokio::sync::Mutex::new(());
         let floor = Mutex::new(None);
         let (consumer, exhausts) = (settings.consumer(), settings.exhausts());
-        let unconfirmed = Mutex::default();
-        let inner =
-            Inner { process, network, consumer, exhausts, attached, looking, floor, unconfirmed, history, trap };
+        let (looked, unconfirmed) = (Mutex::default(), Mutex::default());
+        let inner = Inner {
+            process,
+            network,
+            consumer,
+            exhausts,
+            attached,
+            looking,
+            floor,
+            looked,
+            reviews,
+            unconfirmed,
+            history,
+            trap,
+        };
         SimSource { inner: Arc::new(inner) }
     }
 }
 
 impl Inner {
+    /// Looks for the consumer, unless it was found a moment ago. It is created where it is missing, and refused where it would lose
+    /// messages.
     async fn attach(&self) -> Result<(), SourceError> {
         let _looking = self.looking.lock().await;
-        if self.attached.load(Ordering::Relaxed) {
+        let fresh = self.looked().is_some_and(|looked| looked.elapsed() < POLL);
+        if fresh && self.attached.load(Ordering::Relaxed) {
             return Ok(());
         }
         self.trap.step(Call::Attach).await;
@@ -112,9 +140,22 @@ impl Inner {
         let found = tokio::time::timeout(SILENCE, answered).await;
         let found =
             found.ok().and_then(Result::ok).ok_or_else(|| SourceError::new("could not look for the consumer"))?;
-        *self.floor.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
-        self.attached.store(true, Ordering::Relaxed);
-        Ok(())
+        if found.config.is_some() {
+            *self.floor.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.floor);
+        }
+        let fit = found.config.is_some_and(|config| !self.reviews || self.is_fit(&config));
+        self.attached.store(fit, Ordering::Relaxed);
+        *self.looked() = Some(Instant::now());
+        if fit { Ok(()) } else { Err(SourceError::new("the consumer is missing, or would lose messages")) }
+    }
+
+    fn looked(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What `io` refuses: what would lose messages, or have them delivered again while they are held.
+    fn is_fit(&self, found: &ConsumerConfig) -> bool {
+        found.max_deliver.is_none() && found.filter == self.consumer.filter && found.ack_wait >= self.consumer.ack_wait
     }
 
     fn detach(&self) {

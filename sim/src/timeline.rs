@@ -53,9 +53,7 @@ impl Names {
                 let rows: Vec<String> = event.rows.iter().map(|row| place(&row.destination)).collect();
                 server(format!("{} is published: {}", self.message(*message), rows.join(", ")))
             }
-            Happening::Dropped { message } => {
-                server(format!("{} is dropped by the stream's limits", self.message(*message)))
-            }
+            Happening::Dropped { message } => server(format!("{} is dropped or deleted", self.message(*message))),
             Happening::LostByServer { message } => server(format!("{} is lost", self.message(*message))),
             Happening::AckWaitOver { message } => {
                 server(format!("the ack wait, or the nak's delay, of {} is over", self.message(*message)))
@@ -66,6 +64,11 @@ impl Names {
                 of(process, "hears which consumer and which messages there are".to_owned())
             }
             Happening::StreamRecreated => server("the stream is deleted and created again".to_owned()),
+            Happening::ConsumerEdited { ack_wait, loses } => {
+                let loses = if *loses { ", and loses messages" } else { "" };
+                server(format!("the consumer is edited: its ack wait is {ack_wait:?}{loses}"))
+            }
+            Happening::NotDelivered { message } => server(format!("{} is not delivered", self.message(*message))),
             Happening::ConsumerDeleted => server("the consumer is deleted".to_owned()),
             Happening::Received { process, reply, verdict, settled } => {
                 server(self.received(*process, reply, *verdict, *settled))

@@ -249,6 +249,9 @@ impl World {
             Fault::ClockJump { millis } => self.network.jump_clock(millis),
             Fault::DeleteConsumer => self.network.delete_consumer(),
             Fault::RecreateStream => self.network.recreate_stream(),
+            Fault::DeleteMessage { before } => self.network.delete_message(before),
+            Fault::EditConsumer { edit, lasts } => self.network.edit_consumer(edit, lasts),
+            Fault::RefuseConsumer { lasts } => self.network.refuse_consumers(lasts),
             Fault::StoreOutage { outage } => self.bucket.outage(outage),
         }
     }

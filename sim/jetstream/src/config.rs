@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How a stream keeps its messages.
@@ -5,6 +6,8 @@ use std::time::Duration;
 pub struct StreamConfig {
     /// The most messages that it keeps; the oldest is dropped for one more. None keeps all.
     pub max_messages: Option<usize>,
+    /// The most messages that it keeps of each subject; the oldest of it is dropped for one more. None keeps all.
+    pub max_per_subject: Option<usize>,
 }
 
 /// How a consumer delivers. Its acks are explicit.
@@ -16,6 +19,8 @@ pub struct ConsumerConfig {
     pub max_ack_pending: Option<usize>,
     /// How often a message is delivered at most. None for no limit.
     pub max_deliver: Option<u64>,
+    /// The one subject whose messages are delivered. None delivers all.
+    pub filter: Option<Arc<str>>,
     /// Where it starts.
     pub start: Start,
 }

@@ -22,6 +22,8 @@ pub(crate) struct Pending {
 #[derive(Clone, Debug)]
 pub(crate) struct Consumer {
     pub config: ConsumerConfig,
+    /// Nothing is delivered until then.
+    pub paused: Option<Timestamp>,
     pub stored: Stored,
     pub(crate) pending: BTreeMap<u64, Pending>,
     pub(crate) redeliver: VecDeque<u64>,
@@ -40,6 +42,7 @@ impl Consumer {
         };
         Consumer {
             config,
+            paused: None,
             stored: Stored::starting(next_stream - 1),
             pending: BTreeMap::new(),
             redeliver: VecDeque::new(),
@@ -50,6 +53,17 @@ impl Consumer {
         }
     }
 
+    /// Goes on with another configuration. A new ack wait counts for what is delivered already, from where the old one counted.
+    pub fn update(&mut self, config: ConsumerConfig) {
+        let (before, after) = (self.config.ack_wait, config.ack_wait);
+        for pending in self.pending.values_mut() {
+            let longer = pending.due.saturating_add(after.saturating_sub(before));
+            let shorter = before.saturating_sub(after);
+            pending.due = Timestamp::from_micros(longer.as_micros().saturating_sub(shorter.as_micros() as u64));
+        }
+        self.config = ConsumerConfig { start: self.config.start, ..config };
+    }
+
     /// Messages that were delivered more than once, those included that are delivered no more.
     pub fn redelivered(&self) -> usize {
         // What may be delivered once only is not called redelivered, though the server keeps track of it.
@@ -57,7 +71,7 @@ impl Consumer {
     }
 
     pub fn num_pending(&self, stream: &Stream) -> u64 {
-        stream.count_from(self.next_stream)
+        stream.from(self.next_stream, self.config.filter.as_deref()).count() as u64
     }
 
     /// Takes the message that is to be delivered next; gives the reply that it would go out with. Redeliveries come first,
@@ -79,8 +93,12 @@ impl Consumer {
         if self.is_full() {
             return None;
         }
-        let Some(message) = stream.from(self.next_stream) else {
-            self.next_stream = self.next_stream.max(stream.last() + 1);
+        let next = stream.from(self.next_stream, self.config.filter.as_deref()).next();
+        let end = next.map_or(stream.last() + 1, |message| message.id.stream_sequence);
+        let passed_over = stream.from(self.next_stream, None).take_while(|message| message.id.stream_sequence < end);
+        passed_over.for_each(|message| note(Note::PassedOver(message.id)));
+        let Some(message) = next else {
+            self.next_stream = self.next_stream.max(end);
             return None;
         };
         self.next_stream = message.id.stream_sequence + 1;

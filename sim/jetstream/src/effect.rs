@@ -105,6 +105,8 @@ pub enum Note {
     AckWaitOver(MessageId),
     /// It was delivered as often as the consumer allows, and is delivered no more.
     Exhausted(MessageId),
-    /// The stream dropped it for a newer one.
+    /// The stream dropped it for a newer one, or it was deleted.
     Dropped(MessageId),
+    /// The consumer's filter does not fit it: it is not delivered.
+    PassedOver(MessageId),
 }

@@ -33,5 +33,5 @@ mod tests;
 
 pub use config::{ConsumerConfig, Start, StreamConfig};
 pub use effect::{Delivered, Effect, End, Inbox, Note, PullRequest, Reply, Verdict};
-pub use server::{ConsumerInfo, Forget, Server};
+pub use server::{ConsumerInfo, Creation, Forget, Server};
 pub use stream::Message;

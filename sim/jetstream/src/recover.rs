@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::ConsumerConfig;
 use crate::clock::{Clock, whole_seconds};
 use crate::consumer::{Consumer, Pending};
 use crate::stored::{Position, Stored, StoredPending};
@@ -11,7 +10,7 @@ use crate::stream::Stream;
 impl Consumer {
     /// The consumer as it goes on after a restart. What waited for redelivery waits for its ack wait again, and that counts from
     /// what was written down: the second in which the message was published, or was last given back or reported in progress.
-    pub fn recover(config: ConsumerConfig, stored: Stored, clock: Clock, stream: &Stream) -> Self {
+    pub fn recover(Consumer { config, paused, stored, .. }: Consumer, clock: Clock, stream: &Stream) -> Self {
         let mut consumer = Consumer {
             pending: BTreeMap::new(),
             redeliver: VecDeque::new(),
@@ -20,6 +19,7 @@ impl Consumer {
             next_consumer: stored.delivered.consumer + 1,
             floor: stored.floor,
             stored,
+            paused,
             config,
         };
         let mut missing = Vec::new();

@@ -1,5 +1,7 @@
 //! The server: what clients ask of it, and what time does.
 
+mod edits;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -30,6 +32,17 @@ pub struct ConsumerInfo {
     pub waiting: usize,
 }
 
+/// What came of the creation of a consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Creation {
+    /// It was created.
+    Created,
+    /// There was one.
+    Exists,
+    /// It is refused.
+    Refused,
+}
+
 /// What a server that dies forgets of what it had not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Forget {
@@ -56,6 +69,7 @@ pub struct Server {
     consumer: Option<Consumer>,
     waiting: WaitingPulls,
     synced: Synced,
+    refuses_consumers: bool,
     effects: VecDeque<Effect>,
     /// The length of the reply subjects' fixed part.
     names: usize,
@@ -73,6 +87,7 @@ impl Server {
             stream,
             consumer: None,
             waiting: WaitingPulls::default(),
+            refuses_consumers: false,
             effects: VecDeque::new(),
             names,
             epoch: 1_700_000_000_000_000_000,
@@ -129,15 +144,18 @@ impl Server {
         Clock { now, epoch: self.epoch }
     }
 
-    /// Creates the consumer unless there is one; says whether it did.
-    pub fn create_consumer(&mut self, config: ConsumerConfig) -> bool {
+    /// Creates the consumer unless there is one.
+    pub fn create_consumer(&mut self, config: ConsumerConfig) -> Creation {
         if self.consumer.is_some() {
-            return false;
+            return Creation::Exists;
+        }
+        if self.refuses_consumers {
+            return Creation::Refused;
         }
         self.consumer = Some(Consumer::new(config, &self.stream));
         // A consumer's creation is synced before it is answered.
         self.synced.consumer.clone_from(&self.consumer);
-        true
+        Creation::Created
     }
 
     /// Deletes the consumer; its pull requests end.
@@ -223,7 +241,8 @@ impl Server {
     /// When [`Server::tick`] is next to be called.
     pub fn next_timer(&self) -> Option<Timestamp> {
         let due = self.consumer.as_ref().and_then(Consumer::next_due);
-        [due, self.waiting.next_expiry()].into_iter().flatten().min()
+        let goes_on = self.consumer.as_ref().and_then(|consumer| consumer.paused);
+        [due, goes_on, self.waiting.next_expiry()].into_iter().flatten().min()
     }
 
     /// Does what is due.
@@ -256,7 +275,7 @@ impl Server {
         let running = self.consumer.take();
         let found = if forget == Forget::Nothing { running } else { self.synced.consumer.take() };
         let clock = self.clock(now);
-        self.consumer = found.map(|found| Consumer::recover(found.config, found.stored, clock, &self.stream));
+        self.consumer = found.map(|found| Consumer::recover(found, clock, &self.stream));
         self.sync();
         self.tick(now);
         lost
@@ -266,6 +285,10 @@ impl Server {
     fn serve(&mut self, now: Timestamp) {
         let clock = self.clock(now);
         let Server { stream, consumer: Some(consumer), waiting, effects, names, .. } = self else { return };
+        consumer.paused = consumer.paused.filter(|until| *until > now);
+        if consumer.paused.is_some() {
+            return;
+        }
         while !waiting.is_empty() {
             let note = |note| effects.push_back(Effect::Note(note));
             let Some(reply) = consumer.next_message(clock, stream, note) else { break };

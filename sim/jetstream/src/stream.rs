@@ -37,13 +37,28 @@ impl Stream {
 
     /// Stores a message; gives its identity and what was dropped for it. Its time is the wall clock's, whatever that shows: a
     /// later message has a greater sequence, and not always a later time.
-    pub fn publish(&mut self, time: i64, subject: Arc<str>, body: Arc<[u8]>) -> (MessageId, Option<MessageId>) {
+    pub fn publish(&mut self, time: i64, subject: Arc<str>, body: Arc<[u8]>) -> (MessageId, Vec<MessageId>) {
         self.last += 1;
         let id = MessageId { stream_sequence: self.last, published_at: time };
-        self.messages.insert(id.stream_sequence, Message { id, subject, body });
-        let over = self.config.max_messages.is_some_and(|most| self.messages.len() > most);
-        let dropped = if over { self.messages.pop_first().map(|(_, message)| message.id) } else { None };
+        self.messages.insert(id.stream_sequence, Message { id, subject: subject.clone(), body });
+        let mut dropped = Vec::new();
+        if self.config.max_per_subject.is_some_and(|most| self.of_subject(&subject).count() > most) {
+            let oldest = self.of_subject(&subject).next().map(|message| message.id.stream_sequence);
+            dropped.extend(oldest.and_then(|oldest| self.delete(oldest)));
+        }
+        if self.config.max_messages.is_some_and(|most| self.messages.len() > most) {
+            dropped.extend(self.messages.pop_first().map(|(_, message)| message.id));
+        }
         (id, dropped)
+    }
+
+    fn of_subject(&self, subject: &str) -> impl Iterator<Item = &Message> {
+        self.messages().filter(move |message| *message.subject == *subject)
+    }
+
+    /// Deletes a message, wherever it stands; gives it.
+    pub fn delete(&mut self, sequence: u64) -> Option<MessageId> {
+        self.messages.remove(&sequence).map(|message| message.id)
     }
 
     /// Drops all messages before this sequence; gives them.
@@ -56,13 +71,10 @@ impl Stream {
         self.messages.get(&sequence)
     }
 
-    /// The oldest message from this sequence on.
-    pub fn from(&self, sequence: u64) -> Option<&Message> {
-        self.messages.range(sequence..).next().map(|(_, message)| message)
-    }
-
-    pub fn count_from(&self, sequence: u64) -> u64 {
-        self.messages.range(sequence..).count() as u64
+    /// The messages from this sequence on, of one subject or of all.
+    pub fn from(&self, sequence: u64, filter: Option<&str>) -> impl Iterator<Item = &Message> {
+        let messages = self.messages.range(sequence..).map(|(_, message)| message);
+        messages.filter(move |message| filter.is_none_or(|filter| *message.subject == *filter))
     }
 
     /// The oldest sequence; one past the last where the stream is empty.

@@ -12,7 +12,13 @@ const INBOX: Inbox = Inbox { client: 1, number: 1 };
 fn server(messages: usize) -> Server {
     let mut server = Server::new(StreamConfig::default(), "S", "C");
     let ack_wait = Duration::from_secs(1);
-    server.create_consumer(ConsumerConfig { ack_wait, max_ack_pending: None, max_deliver: None, start: Start::All });
+    server.create_consumer(ConsumerConfig {
+        ack_wait,
+        max_ack_pending: None,
+        max_deliver: None,
+        filter: None,
+        start: Start::All,
+    });
     publish(&mut server, messages);
     server
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use warehouse_sink_jetstream_model::Forget;
 
-use super::{Call, Crossing, Fate, Fault, Plan, Planned};
+use super::{Call, Crossing, Edit, Fate, Fault, Plan, Planned};
 use crate::settings::{FaultSettings, Settings, StoreSettings};
 
 /// Puts and crossings beyond these go well: the plan has an end.
@@ -28,6 +28,7 @@ pub fn draw(settings: &Settings) -> Plan {
         plan.extend(breaks.then_some(Planned::Break { nth }));
     }
     plan.extend(recreated_stream(settings));
+    plan.extend(operations(settings));
     plan
 }
 
@@ -36,6 +37,34 @@ fn recreated_stream(settings: &Settings) -> Option<Planned> {
     let mut rng = Rng::with_seed(settings.seed ^ 0x57_4ea4);
     let time = Duration::from_micros(rng.u64(..settings.faults_for.as_micros() as u64));
     (rng.u32(..8) == 0).then_some(Planned::At { time, fault: Fault::RecreateStream })
+}
+
+/// What operators do. From a generator of its own, so that all else is what the seed drew before.
+fn operations(settings: &Settings) -> Plan {
+    let mut rng = Rng::with_seed(settings.seed ^ 0x0b5e_2a70);
+    let rng = &mut rng;
+    let FaultSettings { message_deletes, consumer_edits, consumer_refusals, .. } = settings.faults;
+    let deletes = (0..message_deletes).map(|_| Fault::DeleteMessage { before: rng.u64(..12) }).collect::<Vec<_>>();
+    let edits = (0..consumer_edits).map(|_| {
+        let edit = edit(rng, settings);
+        Fault::EditConsumer { edit, lasts: millis(rng, 15_000) }
+    });
+    let edits = edits.collect::<Vec<_>>();
+    let refusals = (0..consumer_refusals).map(|_| Fault::RefuseConsumer { lasts: millis(rng, 8_000) });
+    let faults = deletes.into_iter().chain(edits).chain(refusals.collect::<Vec<_>>());
+    let within = settings.faults_for.as_micros() as u64;
+    faults.map(|fault| Planned::At { time: Duration::from_micros(rng.u64(..within)), fault }).collect()
+}
+
+fn edit(rng: &mut Rng, settings: &Settings) -> Edit {
+    let twice = 2 * settings.machine.ack_wait.as_millis() as u64;
+    match rng.u8(..5) {
+        0 => Edit::AckWait(millis(rng, twice).max(Duration::from_millis(100))),
+        1 => Edit::MaxAckPending(1 + rng.usize(..settings.machine.max_messages)),
+        2 => Edit::MaxDeliver(1 + rng.u64(..4)),
+        3 => Edit::Filter,
+        _ => Edit::Pause,
+    }
 }
 
 fn timed(rng: &mut Rng, settings: &Settings) -> Plan {

@@ -13,6 +13,8 @@ use crate::history::{Bounds, Happening, ProcessId};
 #[derive(Default)]
 pub(super) struct KeptAlive {
     processes: BTreeMap<ProcessId, Process>,
+    /// The consumer's ack wait is shorter than the one that processes keep to.
+    shortened: bool,
     /// Who has the newest delivery of a message, and since when.
     holders: BTreeMap<MessageId, (ProcessId, Timestamp)>,
     /// Until when deliveries may be taken for those of a consumer that is no more.
@@ -46,7 +48,7 @@ impl KeptAlive {
         let Some((holder, since)) = self.holders.get(&message) else { return Ok(false) };
         let Some(process) = self.processes.get(holder) else { return Ok(false) };
         let of_one_sequence = self.handed.get(&(*holder, message.stream_sequence)).map_or(0, BTreeSet::len);
-        let calm = of_one_sequence == 1 && process.connected && !process.paused;
+        let calm = of_one_sequence == 1 && process.connected && !process.paused && !self.shortened;
         if !calm || at.since(process.calm_since.max(*since)) < process.bounds.ack_wait {
             return Ok(false);
         }
@@ -93,9 +95,15 @@ impl Oracle for KeptAlive {
             {
                 self.holders.remove(&reply.message);
             }
+            Happening::ConsumerEdited { ack_wait, .. } => {
+                self.shortened = self.processes.values().any(|process| *ack_wait < process.bounds.ack_wait);
+                let disturbed: Vec<_> = self.processes.keys().copied().collect();
+                disturbed.into_iter().for_each(|process| self.disturb(process, at, |_| {}));
+            }
             Happening::ConsumerDeleted | Happening::StreamRecreated => {
                 self.holders.clear();
                 self.mistaken_until = at.saturating_add(MISTAKEN);
+                self.shortened = false;
             }
             Happening::AckWaitOver { message } => return self.over(at, *message),
             _ => {}

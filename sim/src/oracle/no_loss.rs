@@ -1,4 +1,4 @@
-//! Nothing is lost: at rest, every message is stored, unless the server itself lost it or dropped it.
+//! Nothing is lost: at rest, every message is stored, unless the server itself lost it, dropped it, or was told not to deliver it.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,9 @@ impl Oracle for NoLoss {
     fn see(&mut self, _: Timestamp, happening: &Happening) -> Result<bool, String> {
         self.facts.see(happening);
         match happening {
-            Happening::Dropped { message } | Happening::LostByServer { message } => {
+            Happening::Dropped { message }
+            | Happening::LostByServer { message }
+            | Happening::NotDelivered { message } => {
                 self.excused.insert(*message);
             }
             // An ack of a message that the server lost reached the one that has its sequence now, and the process could not

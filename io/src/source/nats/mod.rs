@@ -362,7 +362,8 @@ impl Source for NatsSource {
 
     async fn exhausted(&self) {
         self.inner.exhausted.notified().await;
-    }}
+    }
+}
 
 impl std::fmt::Debug for NatsSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

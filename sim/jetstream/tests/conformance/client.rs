@@ -71,6 +71,20 @@ impl Client {
     pub fn request(&mut self, subject: &str, body: &[u8]) -> Message {
         let (subscription, inbox) = self.subscribe();
         self.publish(subject, &inbox, body);
+        self.answer(subject, subscription)
+    }
+
+    /// The same, with a header.
+    pub fn request_with(&mut self, subject: &str, header: &str, body: &[u8]) -> Message {
+        let (subscription, inbox) = self.subscribe();
+        let head = format!("NATS/1.0\r\n{header}\r\n\r\n");
+        self.send(format!("HPUB {subject} {inbox} {} {}\r\n{head}", head.len(), head.len() + body.len()).as_bytes());
+        self.send(body);
+        self.send(b"\r\n");
+        self.answer(subject, subscription)
+    }
+
+    fn answer(&mut self, subject: &str, subscription: usize) -> Message {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             if let Some(place) = self.messages.iter().position(|message| message.subscription == subscription) {

@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
-use warehouse_sink_jetstream_model::{ConsumerConfig, ConsumerInfo, Forget, Verdict};
+use warehouse_sink_jetstream_model::{ConsumerConfig, ConsumerInfo, Forget, StreamConfig, Verdict};
 use warehouse_sink_testkit::NatsServer;
 
 use model::Model;
@@ -47,11 +47,25 @@ pub enum Down {
 
 /// A server with one stream and one consumer, real or not. All but publishing, connecting and looking takes [`STEP`].
 pub trait Server {
-    fn create_stream(&mut self, max_messages: Option<usize>);
-    fn publish(&mut self, body: &[u8]);
+    fn create_stream(&mut self, config: &StreamConfig);
+    /// Publishes to the stream's subject of this name; where it has none, to the one that is the stream's name.
+    fn publish(&mut self, subject: Option<&str>, body: &[u8]);
+    /// The subject of that name.
+    fn subject(&self, name: Option<&str>) -> String;
+    /// Publishes a message that lives for so many seconds.
+    fn publish_for(&mut self, seconds: u64);
+    fn delete_message(&mut self, sequence: u64);
+    /// Deletes the stream and creates it anew.
+    fn recreate_stream(&mut self);
     /// Drops all messages before this sequence, or all that there are.
     fn purge(&mut self, before: Option<u64>);
-    fn create_consumer(&mut self, config: &ConsumerConfig);
+    /// Creates the consumer; says whether that is not refused.
+    fn create_consumer(&mut self, config: &ConsumerConfig) -> bool;
+    fn update_consumer(&mut self, config: &ConsumerConfig);
+    /// Pauses the consumer for so long from now; zero lets it go on.
+    fn pause_consumer(&mut self, pause: Duration);
+    /// Has others take the stream's last places for consumers, or go.
+    fn refuse_consumers(&mut self, refuse: bool);
     fn delete_consumer(&mut self);
     /// Connects a client; gives its number.
     fn connect(&mut self) -> usize;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use warehouse_sink_core::Timestamp;
 use warehouse_sink_jetstream_model::{
-    ConsumerConfig, ConsumerInfo, Effect, End, Forget, Inbox, PullRequest, Reply, Server as Modelled, StreamConfig,
-    Verdict,
+    ConsumerConfig, ConsumerInfo, Creation, Effect, End, Forget, Inbox, PullRequest, Reply, Server as Modelled,
+    StreamConfig, Verdict,
 };
 
 use super::{Down, Got, STEP, Server};
@@ -26,6 +26,8 @@ pub struct Model {
     came: BTreeMap<Inbox, Vec<Came>>,
     /// What was given out, in order.
     replies: Vec<Reply>,
+    /// The messages that have a time to live, and when that is over.
+    ends: BTreeMap<Timestamp, u64>,
 }
 
 enum Came {
@@ -44,7 +46,13 @@ impl Model {
             pulls: Vec::new(),
             came: BTreeMap::new(),
             replies: Vec::new(),
+            ends: BTreeMap::new(),
         }
+    }
+
+    fn next_timer(&self) -> Option<Timestamp> {
+        let ends = self.ends.first_key_value().map(|(at, _)| *at);
+        self.server.next_timer().into_iter().chain(ends).min()
     }
 
     fn take_effects(&mut self) {
@@ -70,13 +78,53 @@ impl Model {
 }
 
 impl Server for Model {
-    fn create_stream(&mut self, max_messages: Option<usize>) {
-        self.server = Modelled::new(StreamConfig { max_messages }, &self.name, "C");
+    fn create_stream(&mut self, config: &StreamConfig) {
+        self.server = Modelled::new(config.clone(), &self.name, "C");
     }
 
-    fn publish(&mut self, body: &[u8]) {
-        // The subject is as long as the real one: it counts against a pull's bytes.
-        self.server.publish(self.now, self.name.as_str().into(), body.into());
+    fn subject(&self, name: Option<&str>) -> String {
+        // It is as long as the real one: it counts against a pull's bytes.
+        name.map_or_else(|| self.name.clone(), |name| format!("{}.{name}", self.name))
+    }
+
+    fn publish_for(&mut self, seconds: u64) {
+        self.publish(None, b"");
+        let ends = self.now.saturating_add(Duration::from_secs(seconds));
+        self.ends.insert(ends, self.server.last_sequence());
+    }
+
+    fn delete_message(&mut self, sequence: u64) {
+        assert!(self.server.delete_message(self.now, sequence));
+        self.take_effects();
+        self.wait(STEP);
+    }
+
+    fn recreate_stream(&mut self) {
+        self.server.recreate_stream();
+        self.take_effects();
+        self.wait(STEP);
+    }
+
+    fn update_consumer(&mut self, config: &ConsumerConfig) {
+        self.server.update_consumer(self.now, config.clone());
+        self.take_effects();
+        self.wait(STEP);
+    }
+
+    fn pause_consumer(&mut self, pause: Duration) {
+        let until = (!pause.is_zero()).then(|| self.now.saturating_add(pause));
+        self.server.pause_consumer(self.now, until);
+        self.take_effects();
+        self.wait(STEP);
+    }
+
+    fn refuse_consumers(&mut self, refuse: bool) {
+        self.server.refuse_consumers(refuse);
+        self.wait(STEP);
+    }
+
+    fn publish(&mut self, subject: Option<&str>, body: &[u8]) {
+        self.server.publish(self.now, self.subject(subject).into(), body.into());
         self.take_effects();
     }
 
@@ -86,9 +134,10 @@ impl Server for Model {
         self.wait(STEP);
     }
 
-    fn create_consumer(&mut self, config: &ConsumerConfig) {
-        assert!(self.server.create_consumer(config.clone()));
+    fn create_consumer(&mut self, config: &ConsumerConfig) -> bool {
+        let creation = self.server.create_consumer(config.clone());
         self.wait(STEP);
+        creation != Creation::Refused
     }
 
     fn delete_consumer(&mut self) {
@@ -160,9 +209,12 @@ impl Server for Model {
 
     fn wait(&mut self, duration: Duration) {
         let end = self.now.saturating_add(duration);
-        while let Some(at) = self.server.next_timer().filter(|at| *at <= end) {
+        while let Some(at) = self.next_timer().filter(|at| *at <= end) {
             self.now = self.now.max(at);
             self.changed = Some(self.now);
+            while let Some(ended) = self.ends.first_entry().filter(|ended| *ended.key() <= self.now) {
+                self.server.delete_message(self.now, ended.remove());
+            }
             self.server.tick(self.now);
             self.take_effects();
         }
@@ -175,7 +227,7 @@ impl Server for Model {
 
     fn info(&mut self) -> Option<ConsumerInfo> {
         // What is looked at a little later or earlier must look the same, for the real server's time is not as exact.
-        let next = self.server.next_timer().map(|next| next.since(self.now));
+        let next = self.next_timer().map(|next| next.since(self.now));
         let last = self.changed.map(|changed| self.now.since(changed));
         let apart = next.into_iter().chain(last).min();
         assert!(apart.is_none_or(|apart| apart >= MARGIN), "at {:?}: {last:?} since, {next:?} until", self.now);

@@ -5,10 +5,10 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
-use warehouse_sink_jetstream_model::{ConsumerConfig, ConsumerInfo, Forget, Start, Verdict};
+use warehouse_sink_jetstream_model::{ConsumerConfig, ConsumerInfo, Forget, Start, StreamConfig, Verdict};
 use warehouse_sink_testkit::NatsServer;
 
 use super::client::Client;
@@ -17,8 +17,14 @@ use super::{Down, Got, STEP, Server};
 /// The server does what it is asked in tasks of its own, which come after what is read of its answers.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// How many consumers a stream may have.
+const PLACES: i64 = 2;
+/// The error of one more.
+const TOO_MANY_CONSUMERS: i64 = 10026;
+
 pub struct Real {
     stream: String,
+    config: StreamConfig,
     address: SocketAddr,
     /// Creates, publishes and asks for the consumer's info.
     admin: Client,
@@ -42,6 +48,7 @@ impl Real {
         let address = shared.unwrap_or_else(|| server.as_ref().unwrap().address());
         Real {
             stream: stream.to_owned(),
+            config: StreamConfig::default(),
             address,
             admin: Client::connect(address),
             clients: BTreeMap::new(),
@@ -99,6 +106,23 @@ impl Real {
     }
 }
 
+fn consumer_config(config: &ConsumerConfig) -> Value {
+    let mut body = json!({
+        "durable_name": "C", "ack_wait": config.ack_wait.as_nanos() as u64, "ack_policy": "explicit",
+        "max_ack_pending": config.max_ack_pending.map_or(-1, |most| most as i64),
+        "max_deliver": config.max_deliver.map_or(-1, |most| most as i64),
+        "deliver_policy": "all",
+    });
+    if let Some(filter) = &config.filter {
+        body["filter_subject"] = json!(**filter);
+    }
+    if let Start::Sequence(sequence) = config.start {
+        body["deliver_policy"] = json!("by_start_sequence");
+        body["opt_start_seq"] = json!(sequence);
+    }
+    body
+}
+
 /// A copy of the store, beside it.
 fn saved(store: &Path) -> PathBuf {
     store.with_extension("saved")
@@ -118,16 +142,71 @@ fn copy(from: &Path, to: &Path) {
 }
 
 impl Server for Real {
-    fn create_stream(&mut self, max_messages: Option<usize>) {
-        let (most, name) = (max_messages.map_or(-1, |most| most as i64), self.stream.clone());
-        let config = json!({ "name": name, "subjects": [name], "storage": "file", "max_msgs": most });
+    fn create_stream(&mut self, config: &StreamConfig) {
+        self.config = config.clone();
+        let limit = |limit: Option<usize>| limit.map_or(-1, |most| most as i64);
+        let config = json!({
+            "name": self.stream, "subjects": [self.stream, self.subject(Some(">"))], "storage": "file",
+            "max_msgs": limit(config.max_messages), "max_msgs_per_subject": limit(config.max_per_subject),
+            "allow_msg_ttl": true, "max_consumers": PLACES,
+        });
         self.call("STREAM.CREATE", "", &config);
         self.clock = Instant::now();
     }
 
-    fn publish(&mut self, body: &[u8]) {
-        let subject = self.stream.clone();
+    fn subject(&self, name: Option<&str>) -> String {
+        name.map_or_else(|| self.stream.clone(), |name| format!("{}.{name}", self.stream))
+    }
+
+    fn publish(&mut self, subject: Option<&str>, body: &[u8]) {
+        let subject = self.subject(subject);
         self.admin.request(&subject, body);
+    }
+
+    fn publish_for(&mut self, seconds: u64) {
+        let subject = self.subject(None);
+        let answer = self.admin.request_with(&subject, &format!("Nats-TTL: {seconds}s"), b"");
+        assert!(!String::from_utf8_lossy(&answer.body).contains("error"), "{answer:?}");
+    }
+
+    fn delete_message(&mut self, sequence: u64) {
+        self.call("STREAM.MSG.DELETE", "", &json!({ "seq": sequence }));
+        self.wait(STEP);
+    }
+
+    fn recreate_stream(&mut self) {
+        self.call("STREAM.DELETE", "", &Value::Null);
+        let clock = self.clock;
+        self.create_stream(&self.config.clone());
+        self.clock = clock;
+        self.wait(STEP);
+    }
+
+    fn update_consumer(&mut self, config: &ConsumerConfig) {
+        let body = json!({ "stream_name": self.stream, "config": consumer_config(config), "action": "update" });
+        self.call("CONSUMER.CREATE", ".C", &body);
+        self.wait(STEP);
+    }
+
+    fn pause_consumer(&mut self, pause: Duration) {
+        let until = humantime::format_rfc3339_nanos(SystemTime::now() + pause).to_string();
+        let body = if pause.is_zero() { json!({}) } else { json!({ "pause_until": until }) };
+        self.call("CONSUMER.PAUSE", ".C", &body);
+        self.wait(STEP);
+    }
+
+    fn refuse_consumers(&mut self, refuse: bool) {
+        for place in 0..PLACES {
+            let name = format!("OTHER{place}");
+            let config = json!({ "durable_name": name, "ack_policy": "explicit" });
+            let body = json!({ "stream_name": self.stream, "config": config });
+            if refuse {
+                self.call("CONSUMER.CREATE", &format!(".{name}"), &body);
+            } else {
+                self.call("CONSUMER.DELETE", &format!(".{name}"), &Value::Null);
+            }
+        }
+        self.wait(STEP);
     }
 
     fn purge(&mut self, before: Option<u64>) {
@@ -135,22 +214,14 @@ impl Server for Real {
         self.wait(STEP);
     }
 
-    fn create_consumer(&mut self, config: &ConsumerConfig) {
-        let mut body = json!({
-            "durable_name": "C", "ack_wait": config.ack_wait.as_nanos() as u64,
-            "ack_policy": "explicit",
-            "max_ack_pending": config.max_ack_pending.map_or(-1, |most| most as i64),
-            "max_deliver": config.max_deliver.map_or(-1, |most| most as i64),
-            "deliver_policy": "all",
-        });
-        if let Start::Sequence(sequence) = config.start {
-            body["deliver_policy"] = json!("by_start_sequence");
-            body["opt_start_seq"] = json!(sequence);
-        }
-        let body = json!({ "stream_name": self.stream, "config": body });
-        self.call("CONSUMER.CREATE", ".C", &body);
+    fn create_consumer(&mut self, config: &ConsumerConfig) -> bool {
+        let body = json!({ "stream_name": self.stream, "config": consumer_config(config) });
+        let answer = self.ask("CONSUMER.CREATE", ".C", &body);
+        let refused = answer["error"]["err_code"] == TOO_MANY_CONSUMERS;
+        assert!(refused || answer.get("error").is_none(), "{answer}");
         self.wait(STEP);
         self.change_saved(copy);
+        !refused
     }
 
     fn delete_consumer(&mut self) {

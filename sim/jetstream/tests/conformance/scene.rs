@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use warehouse_sink_jetstream_model::{ConsumerConfig, Forget, Start, Verdict};
+use warehouse_sink_jetstream_model::{ConsumerConfig, Forget, Start, StreamConfig, Verdict};
 
 use super::{Down, STEP, Server};
 
@@ -19,10 +19,12 @@ const GRACE: Duration = Duration::from_millis(400);
 /// What a restart takes.
 const RESTART: Duration = Duration::from_millis(1500);
 
+const BODY: &[u8] = b"0123456789";
+
 pub const NAK: Verdict = Verdict::Nak(Duration::ZERO);
 
 pub fn consumer() -> ConsumerConfig {
-    ConsumerConfig { ack_wait: ACK_WAIT, max_ack_pending: None, max_deliver: None, start: Start::All }
+    ConsumerConfig { ack_wait: ACK_WAIT, max_ack_pending: None, max_deliver: None, filter: None, start: Start::All }
 }
 
 pub const fn millis(millis: u64) -> Duration {
@@ -65,15 +67,42 @@ impl Scene<'_> {
     }
 
     pub fn begin_limited(&mut self, max_messages: Option<usize>, messages: usize, config: &ConsumerConfig) {
-        self.server.create_stream(max_messages);
+        self.begin_with(&StreamConfig { max_messages, ..StreamConfig::default() }, messages, config);
+    }
+
+    pub fn begin_with(&mut self, stream: &StreamConfig, messages: usize, config: &ConsumerConfig) {
+        self.server.create_stream(stream);
         self.publish(messages);
-        self.server.create_consumer(config);
+        assert!(self.server.create_consumer(config));
     }
 
     /// Publishes as many messages, of ten bytes.
     pub fn publish(&mut self, messages: usize) {
-        (0..messages).for_each(|_| self.server.publish(b"0123456789"));
+        (0..messages).for_each(|_| self.server.publish(None, BODY));
         self.server.wait(STEP);
+    }
+
+    /// Publishes a message for each of these subjects.
+    pub fn publish_to(&mut self, subjects: &[&str]) {
+        subjects.iter().for_each(|subject| self.server.publish(Some(subject), BODY));
+        self.server.wait(STEP);
+    }
+
+    /// A consumer of this subject alone.
+    pub fn of_subject(&self, subject: &str) -> ConsumerConfig {
+        ConsumerConfig { filter: Some(self.server.subject(Some(subject)).into()), ..consumer() }
+    }
+
+    /// Deletes messages, and shows the consumer's info.
+    pub fn delete(&mut self, sequences: &[u64]) {
+        sequences.iter().for_each(|sequence| self.server.delete_message(*sequence));
+        self.show_as(("delete", sequences), &[]);
+    }
+
+    /// Edits the consumer, and shows its info.
+    pub fn update(&mut self, config: &ConsumerConfig) {
+        self.server.update_consumer(config);
+        self.show_as("update", &[]);
     }
 
     /// Writes down what has come for these pull requests, and what the consumer's info says.

@@ -2,6 +2,8 @@
 
 mod clients;
 mod delays;
+mod deleted;
+mod edited;
 mod limits;
 mod pulls;
 mod recreated;
