@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use warehouse_sink_core::{Backoff, Config};
 use warehouse_sink_io::driver::Options;
-use warehouse_sink_io::encode::EncodeConfig;
+use warehouse_sink_io::encode::{EncodeConfig, Encodings};
 use warehouse_sink_io::source::nats::{Api, Login, NatsConfig, Tls};
 
 use crate::common::parse;
@@ -51,6 +51,7 @@ compression = "zstd:9"
 row_group_rows = 1008
 row_group_bytes = "1009KiB"
 partition_columns_in_file = true
+encodings = "compatible"
 bloom_filter_columns = ["id"]
 sort_by = ["device_id"]
 [dead_letter]
@@ -82,6 +83,7 @@ fn the_machine_and_the_driver_get_each_value_where_it_belongs() {
         retry: Backoff { initial: Duration::from_millis(34), max: seconds(35) },
         nak: Backoff { initial: seconds(36), max: seconds(37) },
         ack_wait: seconds(31),
+        max_ack_pending: 123_456,
         dead_letter: false,
         // What is derived from max_ack_pending has a least value.
         max_remembered: 500_000,
@@ -105,6 +107,7 @@ fn files_are_made_as_the_settings_say() {
         row_group_bytes,
         part_bytes: _,
         partition_columns_in_file,
+        encodings,
         bloom_filter_columns,
         sort_by,
         stream,
@@ -115,6 +118,7 @@ fn files_are_made_as_the_settings_say() {
     assert_eq!(compression.to_string(), "zstd:9");
     assert_eq!((row_group_rows.get(), row_group_bytes.get() as u64), (1008, 1009 * KIB));
     assert!(partition_columns_in_file);
+    assert_eq!(encodings, Encodings::Compatible);
     assert_eq!((bloom_filter_columns, sort_by), (vec!["id".to_owned()], vec!["device_id".to_owned()]));
     assert_eq!((stream.as_str(), consumer.as_str()), ("STREAM", "consumer"));
     assert_eq!((prefix.as_str(), dead_letter_prefix.as_str()), ("prefix", "dead"));

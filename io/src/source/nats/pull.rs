@@ -32,6 +32,9 @@ const EXPIRES: Duration = Duration::from_millis(500);
 /// has not ended by then is gone: its consumer or the consumer's leader is, or the network.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long the process has, once a request is overdue, to read what has come: it may have stood still all that time itself.
+const CATCH_UP: Duration = Duration::from_millis(500);
+
 /// How long a request may be without an answer of its own while others get theirs.
 const LONGEST_TURN: Duration = Duration::from_secs(60);
 
@@ -75,6 +78,8 @@ pub struct NatsPull {
     last_arrival: Instant,
     /// When the request must have ended.
     deadline: Instant,
+    /// Once it is overdue: until when there is time to catch up.
+    catch_up: Option<Instant>,
     connected: watch::Receiver<()>,
     /// The consumer and the connection that it was sent to.
     origin: Origin,
@@ -118,6 +123,7 @@ impl NatsPull {
             sent,
             last_arrival: sent,
             deadline: sent + expires + PATIENCE,
+            catch_up: None,
             connected,
             origin,
             called_off: false,
@@ -138,6 +144,7 @@ impl NatsPull {
                 0 => self.broken_off(),
                 _ => {
                     self.last_arrival = Instant::now();
+                    self.catch_up = None;
                     self.arrived = arrived.into_iter();
                     Answer::Ignored
                 }
@@ -147,11 +154,7 @@ impl NatsPull {
                 Ok(()) if self.inner.connection() == self.origin.connection => Answer::Ignored,
                 _ => Answer::End,
             },
-            () = tokio::time::sleep_until(give_up) => match self.give_up_at() > Instant::now() {
-                true => Answer::Ignored,
-                false if self.called_off => Answer::End,
-                false => Answer::Cut(overdue()),
-            },
+            () = tokio::time::sleep_until(give_up) => self.give_up(),
         }
     }
 
@@ -161,7 +164,24 @@ impl NatsPull {
             return self.deadline;
         }
         let (own, any) = self.answers.last_arrivals();
-        self.deadline.max((any + PATIENCE).min(own + LONGEST_TURN))
+        let overdue = self.deadline.max((any + PATIENCE).min(own + LONGEST_TURN));
+        self.catch_up.map_or(overdue, |until| until.max(overdue))
+    }
+
+    /// Nothing has come for so long.
+    fn give_up(&mut self) -> Answer {
+        let now = Instant::now();
+        if self.give_up_at() > now {
+            return Answer::Ignored;
+        }
+        if self.called_off {
+            return Answer::End;
+        }
+        if self.catch_up.is_some() {
+            return Answer::Cut(overdue());
+        }
+        self.catch_up = Some(now + CATCH_UP);
+        Answer::Ignored
     }
 
     /// Why no more answers come.
