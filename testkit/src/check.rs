@@ -55,6 +55,22 @@ pub fn on_a_terminal(program: impl AsRef<Path>, settings: &Settings, arguments: 
     run(terminal.args(["-c", SPAWN]).arg(program.as_ref()).stdin(Stdio::null()), settings, arguments)
 }
 
+/// Settings that take a consumer over for good, where it has another destination: with the digest that the program itself names when it
+/// refuses the consumer.
+///
+/// # Panics
+///
+/// When the program can't be started.
+#[must_use]
+#[track_caller]
+pub fn moved(program: impl AsRef<Path>, settings: Settings) -> Settings {
+    let said = check(program, &settings).stderr;
+    match said.split("nats.moved_from = \"").nth(1).and_then(|rest| rest.split('"').next()) {
+        Some(digest) => settings.set("nats", "moved_from", digest),
+        None => settings,
+    }
+}
+
 #[track_caller]
 fn run(command: &mut Command, settings: &Settings, arguments: &[&str]) -> Ended {
     let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary folder: {error}"));
@@ -72,6 +88,19 @@ fn run(command: &mut Command, settings: &Settings, arguments: &[&str]) -> Ended 
 }
 
 impl Ended {
+    /// That `check` found nothing wrong; the stream may hold messages that can't be decoded.
+    ///
+    /// # Panics
+    ///
+    /// When it did.
+    #[track_caller]
+    pub fn assert_fine(&self) {
+        let said = |line: &str| {
+            line.contains("messages that wait in the stream can't be decoded and will become dead letters")
+        };
+        assert!(self.code == Some(0) && self.stderr.lines().all(said), "{self:?}");
+    }
+
     /// What it wrote to standard output, as JSON.
     ///
     /// # Panics

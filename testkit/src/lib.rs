@@ -48,7 +48,7 @@ mod webdav;
 
 pub use azure::AzureServer;
 pub use certificates::{Authority, Certificate};
-pub use check::{Ended, check, command, on_a_terminal};
+pub use check::{Ended, check, command, moved, on_a_terminal};
 pub use cluster::NatsCluster;
 pub use disk::SmallDisk;
 pub use envelope::envelope;

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use warehouse_sink_testkit::{
-    Direction, Flow, NatsServer, Proxy, Settings, Signal, Sink, free_ports, publish, verify, wait_until,
+    Direction, Flow, NatsServer, Proxy, Settings, Signal, Sink, envelope, free_ports, moved, publish, verify,
+    wait_until,
 };
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -45,6 +46,7 @@ fn wait_held(sink: &Sink, messages: u64) {
 /// A second replica writes what the first gave back.
 fn finish_elsewhere(nats: &NatsServer, folder: &TempDir) {
     let settings = Settings::new(&nats.url()).local(folder.path()).set("nats", "ack_wait", NEVER);
+    let settings = moved(PROGRAM, settings);
     let mut other = Sink::start(PROGRAM, &settings);
     nats.wait_settled(Duration::from_secs(30));
     assert_eq!(other.stop(DEADLINE), Some(0));
@@ -84,21 +86,31 @@ fn in_mid_run_settles_everything_and_a_second_replica_gets_the_rest() {
 /// after the stop, or in part just before.
 #[test]
 fn what_is_delivered_during_the_stop_is_stored_or_given_back() {
-    const MESSAGES: u64 = 5000;
+    const MESSAGES: u64 = 200;
     let (nats, folder) = (NatsServer::start(), tempfile::tempdir().unwrap());
     nats.create_stream(Settings::STREAM);
     let settings = Settings::new(&nats.url()).local(folder.path()).set("nats", "ack_wait", NEVER).set(
-        "nats",
-        "fetch_batch_size",
-        MESSAGES,
+        "batch",
+        "flush_interval",
+        NEVER,
     );
     let mut sink = Sink::start(PROGRAM, &settings);
+    let mut client = nats.client();
     let consumer = || nats.consumer(Settings::STREAM, Settings::CONSUMER);
-    wait_until(DEADLINE, "the sink to ask for messages", || consumer().is_some_and(|state| state.waiting > 0));
-
-    sink.signal(Signal::Stop);
-    publish(PROGRAM, &nats, MESSAGES, &[]);
-    wait_until(DEADLINE, "all to be delivered", || consumer().is_some_and(|state| state.ack_pending == MESSAGES));
+    wait_until(DEADLINE, "all to be delivered while the sink is frozen", || {
+        sink.signal(Signal::Continue);
+        wait_until(DEADLINE, "the sink to ask for messages", || {
+            consumer().is_some_and(|state| state.waiting > 0 && state.pending == 0)
+        });
+        sink.signal(Signal::Stop);
+        let before = nats.stream(Settings::STREAM).last_sequence;
+        for number in before..before + MESSAGES {
+            let body = envelope(&format!("event-{number}"), "app", "device", 1_772_366_400_000);
+            client.publish("events.app.b.c", &[], &body).unwrap();
+        }
+        // Its request may have been too old for all of them.
+        consumer().is_some_and(|state| state.pending == 0)
+    });
     // Longer than a request lives: what came for it counts all the same.
     thread::sleep(Duration::from_secs(5));
     sink.signal(Signal::Terminate);

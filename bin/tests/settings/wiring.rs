@@ -49,7 +49,7 @@ root = "/data"
 [parquet]
 compression = "zstd:9"
 row_group_rows = 1008
-row_group_bytes = "1009KiB"
+row_group_bytes = "2009KiB"
 partition_columns_in_file = true
 encodings = "compatible"
 bloom_filter_columns = ["id"]
@@ -116,7 +116,7 @@ fn files_are_made_as_the_settings_say() {
         dead_letter_prefix,
     } = parse(SETTINGS, &[]).unwrap().encode_config();
     assert_eq!(compression.to_string(), "zstd:9");
-    assert_eq!((row_group_rows.get(), row_group_bytes.get() as u64), (1008, 1009 * KIB));
+    assert_eq!((row_group_rows.get(), row_group_bytes.get() as u64), (1008, 2009 * KIB));
     assert!(partition_columns_in_file);
     assert_eq!(encodings, Encodings::Compatible);
     assert_eq!((bloom_filter_columns, sort_by), (vec!["id".to_owned()], vec!["device_id".to_owned()]));

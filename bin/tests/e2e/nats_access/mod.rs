@@ -48,8 +48,7 @@ impl Door {
 
     /// The sink gets in with these settings, and moves and settles everything.
     fn opens_to(mut self, settings: &Settings) {
-        let ended = warehouse_sink_testkit::check(PROGRAM, settings);
-        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+        warehouse_sink_testkit::check(PROGRAM, settings).assert_fine();
         let mut sink = Sink::start(PROGRAM, settings);
         wait_settled(&sink, MESSAGES);
         sink.wait_ready(SOON);

@@ -1,7 +1,7 @@
 //! What was lost, stored twice or could not be decoded is found on every store, and put right.
 
 use serde_json::{Value, json};
-use warehouse_sink_testkit::{Settings, Sink, Store, command, verify::Outcome};
+use warehouse_sink_testkit::{Settings, Sink, Store, command, moved, verify::Outcome};
 
 use super::world::{MESSAGES, PROGRAM, SOON, World};
 
@@ -36,7 +36,7 @@ pub fn gaps_and_duplicates_are_found(service: &str) {
         settings.clone().set("storage", "prefix", "elsewhere").set("dead_letter", "prefix", "elsewhere-too");
     store(&world, &elsewhere, Settings::CONSUMER);
     world.publish(1);
-    store(&world, &settings, Settings::CONSUMER);
+    store(&world, &moved(PROGRAM, settings.clone()), Settings::CONSUMER);
     let missed = report(&settings, &["inspect"]);
     assert_eq!(missed["gaps"], json!({ "sequences": MESSAGES, "ranges": [[1, MESSAGES]] }), "{missed:#}");
     assert_eq!((&missed["gaps_are_in_the_stream"], &missed["duplicates"]["rows"]), (&json!(true), &json!(0)));

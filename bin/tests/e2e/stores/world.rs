@@ -81,8 +81,7 @@ pub fn refusal(settings: &Settings) -> String {
 pub fn exact_contents(service: &str) {
     let world = World::new(service);
     let published = verify::publish_python(&world.nats, &[]);
-    let ended = check(PROGRAM, &world.settings());
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    check(PROGRAM, &world.settings()).assert_fine();
     assert_eq!(world.stored(Store::BUCKET), 0, "a check leaves nothing behind");
     let sink = Sink::start(PROGRAM, &world.settings());
     let found = world.finish(sink, Store::BUCKET);
