@@ -34,7 +34,7 @@ enum CheckError {
         "nats: {} of {} messages that wait in the stream can't be decoded with this schema; with it they would become dead letters. \
          The first is sequence {} ({}): {}", sample.poison, sample.messages, first.sequence, first.subject, first.reason
     )]
-    Poison { sample: Sample, first: Undecodable },
+    Poison { sample: Sample, first: Box<Undecodable> },
     #[error(transparent)]
     Address(#[from] BindError),
     #[error(transparent)]
@@ -147,7 +147,7 @@ async fn check_sample(source: &NatsSource, schema: &StreamSchema) -> Result<Stri
         }
     };
     match sample.first.clone() {
-        Some(first) if sample.is_mostly_poison() => Err(CheckError::Poison { sample, first }),
+        Some(first) if sample.is_mostly_poison() => Err(CheckError::Poison { sample, first: Box::new(first) }),
         Some(Undecodable { sequence, subject, reason }) => {
             complain(format_args!(
                 "nats: warning: {} of {} messages that wait in the stream can't be decoded and will become dead letters; the first is \

@@ -89,7 +89,6 @@ pub struct NatsPull {
 }
 
 /// What an answer is.
-#[expect(clippy::large_enum_variant, reason = "nearly every answer is a message, and a box is an allocation for each")]
 enum Answer {
     Message(NatsMessage),
     /// Nothing to do.

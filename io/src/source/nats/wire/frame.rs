@@ -228,16 +228,15 @@ mod tests {
             ]
         );
         let messages = whole[5..].iter().map(|frame| match frame {
-            Frame::Message(raw) => (raw.sid, raw.subject(), raw.reply(), raw.headers(), raw.body()),
+            Frame::Message(raw) => (raw.sid, [raw.subject(), raw.reply(), raw.headers(), raw.body()]),
             other => panic!("{other:?}"),
         });
-        let messages: Vec<(u64, &[u8], &[u8], &[u8], &[u8])> = messages.collect();
-        assert_eq!(messages[0], (7, b"events.\xe9".as_slice(), b"".as_slice(), b"".as_slice(), b"\r\n".as_slice()));
-        assert_eq!(
-            messages[1],
-            (8, b"s".as_slice(), b"$JS.ACK.x".as_slice(), b"NATS/1.0\r\n\r\n".as_slice(), b"\0\xff".as_slice())
-        );
-        assert_eq!(messages[2], (9, b"a".as_slice(), b"reply".as_slice(), b"".as_slice(), b"".as_slice()));
+        let expected: [(u64, [&[u8]; 4]); 3] = [
+            (7, [b"events.\xe9", b"", b"", b"\r\n"]),
+            (8, [b"s", b"$JS.ACK.x", b"NATS/1.0\r\n\r\n", b"\0\xff"]),
+            (9, [b"a", b"reply", b"", b""]),
+        ];
+        assert_eq!(messages.collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod headers;
 mod pace;
 mod tls;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_nats::ServerAddr;
@@ -52,7 +52,7 @@ struct Shared {
 
 struct State {
     /// Who gets the messages of each subscription.
-    inboxes: HashMap<u64, Inbox>,
+    inboxes: BTreeMap<u64, Inbox>,
     subscriptions: u64,
     /// When bytes of a message came last, of whichever subscription.
     arrived: Instant,
@@ -98,7 +98,7 @@ impl Wire {
     }
 
     fn over(line: Line) -> Self {
-        let state = State { inboxes: HashMap::new(), subscriptions: 0, arrived: Instant::now(), end: None };
+        let state = State { inboxes: BTreeMap::new(), subscriptions: 0, arrived: Instant::now(), end: None };
         let shared = Arc::new(Shared { state: Mutex::new(state) });
         let (lines, queue) = unbounded_channel();
         let task = tokio::spawn(run(line, Arc::clone(&shared), lines.clone(), queue));
