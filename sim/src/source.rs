@@ -21,7 +21,7 @@ use crate::settings::{MAX_MESSAGE, Settings};
 const EXPIRES: Duration = Duration::from_secs(2);
 /// How long after its expiry a request may end.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How often the consumer is looked at while it is fetched from.
+/// How often the consumer is looked at.
 const POLL: Duration = Duration::from_secs(2);
 /// How long the server may say nothing of a round of settlements.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -29,8 +29,6 @@ const ANSWER: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long the server may say nothing of a question.
 const SILENCE: Duration = Duration::from_secs(5);
-/// How often the consumer's state is asked for.
-const POLL: Duration = Duration::from_secs(2);
 /// How many messages are handed in at a time at most.
 const CHUNK: usize = 16;
 
