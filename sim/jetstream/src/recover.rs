@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::Note;
 use crate::clock::{Clock, whole_seconds};
 use crate::consumer::{Consumer, Pending};
 use crate::stored::{Position, Stored, StoredPending};
@@ -36,6 +37,16 @@ impl Consumer {
         consumer.reconcile(clock, stream);
         consumer.settle_missing(clock, stream, &missing);
         consumer
+    }
+
+    /// What was pending before and is not known any more, though the stream has it: what is written down of a message that was given back, or
+    /// delivered, more often than max deliver allows is that it is not pending.
+    pub fn forgotten(&self, before: &BTreeMap<u64, Pending>, stream: &Stream) -> impl Iterator<Item = Note> {
+        let known = |sequence: &u64| *sequence >= self.next_stream || self.pending.contains_key(sequence);
+        let forgotten = before.iter().filter(move |(sequence, pending)| {
+            !known(sequence) && stream.get(**sequence).is_some_and(|message| message.id == pending.id)
+        });
+        forgotten.map(|(_, pending)| Note::Exhausted(pending.id))
     }
 
     /// A consumer that was created in a part of the stream that is lost starts where the stream now ends. What is lost without

@@ -275,7 +275,12 @@ impl Server {
         let running = self.consumer.take();
         let found = if forget == Forget::Nothing { running } else { self.synced.consumer.take() };
         let clock = self.clock(now);
-        self.consumer = found.map(|found| Consumer::recover(found, clock, &self.stream));
+        self.consumer = found.map(|found| {
+            let pending = found.pending.clone();
+            let recovered = Consumer::recover(found, clock, &self.stream);
+            self.effects.extend(recovered.forgotten(&pending, &self.stream).map(Effect::Note));
+            recovered
+        });
         self.sync();
         self.tick(now);
         lost

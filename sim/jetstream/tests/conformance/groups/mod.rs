@@ -7,6 +7,7 @@ mod edited;
 mod limits;
 mod pulls;
 mod recreated;
+mod refused;
 mod restarts;
 mod settling;
 

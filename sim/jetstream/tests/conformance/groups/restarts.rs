@@ -24,6 +24,8 @@ holds!(restarts, own_servers: true, [
     the_tail_of_the_stream_is_lost,
     dropped_messages_are_there_again,
     a_consumer_of_a_lost_tail_starts_at_the_end,
+    what_a_lower_max_deliver_ended_is_not_pending_after_a_restart,
+    a_stream_that_was_created_again_outlives_a_restart,
 ]);
 
 /// A restart takes a second or two.
@@ -235,4 +237,34 @@ fn a_consumer_of_a_lost_tail_starts_at_the_end(scene: &mut Scene<'_>) {
     scene.publish(2);
     scene.pull(2);
     scene.ack(2);
+}
+
+fn what_a_lower_max_deliver_ended_is_not_pending_after_a_restart(scene: &mut Scene<'_>) {
+    scene.begin(2, &slow());
+    scene.pull(1);
+    scene.settle(1, NAK);
+    scene.pull(1);
+    scene.update(&ConsumerConfig { max_deliver: Some(1), ..slow() });
+    // It is given back, and is to come once more.
+    scene.settle(2, nak_for(8000));
+    scene.restart(Down::Killed);
+    scene.update(&slow());
+    scene.wait(millis(9000));
+    scene.pull(3);
+}
+
+fn a_stream_that_was_created_again_outlives_a_restart(scene: &mut Scene<'_>) {
+    scene.begin(4, &slow());
+    scene.pull(3);
+    scene.ack(1);
+    scene.server.recreate_stream();
+    scene.publish(2);
+    scene.server.create_consumer(&slow());
+    scene.pull(1);
+    scene.restart(Down::Killed);
+    // They are of the stream before.
+    scene.ack(2);
+    scene.ack(3);
+    scene.pull(2);
+    scene.ack(4);
 }
