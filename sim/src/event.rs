@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use warehouse_sink_core::{BatchRow, Destination, MessageId, ObjectName, Row, Rows};
 use warehouse_sink_io::parts::Part;
 use warehouse_sink_io::rows::{Batch, Decode, Encode, Encoding};
 use warehouse_sink_io::source::Incoming;
 
+use crate::held::{Meter, Token};
 use crate::history::{Happening, History};
 
 /// The destination's byte of a row that is poison.
@@ -81,14 +83,19 @@ pub struct StoredRow {
 
 /// A row as the machine carries it.
 #[derive(Clone, Debug)]
-pub struct SimRow {
+pub(crate) struct SimRow {
     number: u64,
     row: EventRow,
+    /// One row that is held.
+    _held: Token,
 }
 
 /// Decodes bodies.
 #[derive(Clone, Debug)]
-pub struct SimDecoder;
+pub(crate) struct SimDecoder {
+    /// Counts the rows that are held.
+    pub rows: Meter,
+}
 
 impl Decode for SimDecoder {
     type Partition = u8;
@@ -102,7 +109,7 @@ impl Decode for SimDecoder {
         let row = |(row, more): (EventRow, u64)| Row {
             destination: row.destination.clone(),
             bytes: u64::from(row.padding) + more,
-            payload: SimRow { number, row },
+            payload: SimRow { number, row, _held: self.rows.token(1) },
         };
         let mut rows: Vec<_> = event.rows.into_iter().zip(counted).map(row).collect();
         if rows.len() == 1 { rows.pop().map_or(Rows::Many(Vec::new()), Rows::One) } else { Rows::Many(rows) }
@@ -111,11 +118,13 @@ impl Decode for SimDecoder {
 
 /// Encodes rows as a list of all that is known of them.
 #[derive(Clone, Debug)]
-pub struct SimEncoder {
+pub(crate) struct SimEncoder {
     /// How many rows a part has at most; without it, an object is one part.
     pub part_rows: Option<usize>,
     /// Which encodings break.
     pub breaks: Breaks,
+    /// Counts the bytes that it has made and that are held.
+    pub encoded: Meter,
     /// Where that is written down.
     pub history: History,
 }
@@ -160,11 +169,12 @@ impl std::error::Error for Broken {}
 
 /// An object in the making.
 #[derive(Debug)]
-pub struct SimEncoding {
+pub(crate) struct SimEncoding {
     batch: Arc<Batch<u8, SimRow>>,
     at: usize,
     part_rows: usize,
     breaks: bool,
+    encoded: Meter,
     history: History,
 }
 
@@ -180,7 +190,7 @@ impl Encoding for SimEncoding {
             return Err(Broken);
         }
         self.at += part;
-        let part = write_object(&rows[..part]).into();
+        let part = counted(write_object(&rows[..part]), &self.encoded);
         Ok(if is_last { Part::Last(part) } else { Part::More(part) })
     }
 }
@@ -197,7 +207,9 @@ impl Encode for SimEncoder {
 
     fn begin(&self, batch: Arc<Batch<u8, SimRow>>) -> Result<SimEncoding, Broken> {
         let part_rows = self.part_rows.unwrap_or(usize::MAX).max(1);
-        Ok(SimEncoding { batch, at: 0, part_rows, breaks: self.breaks.next(), history: self.history.clone() })
+        let SimEncoder { breaks, encoded, history, .. } = self;
+        let (breaks, encoded, history) = (breaks.next(), encoded.clone(), history.clone());
+        Ok(SimEncoding { batch, at: 0, part_rows, breaks, encoded, history })
     }
 }
 
@@ -213,7 +225,22 @@ fn write_object(rows: &[BatchRow<SimRow>]) -> Vec<u8> {
     body
 }
 
-const ROW_BYTES: usize = 30;
+/// Bytes that count as held until the last who shares them lets go.
+fn counted(bytes: Vec<u8>, meter: &Meter) -> Bytes {
+    struct Counted(Vec<u8>, #[expect(dead_code, reason = "it is dropped with the bytes")] Token);
+
+    impl AsRef<[u8]> for Counted {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    let token = meter.token(bytes.len() as u64);
+    Bytes::from_owner(Counted(bytes, token))
+}
+
+/// The bytes of an encoded row.
+pub(crate) const ROW_BYTES: usize = 30;
 
 /// The rows of an object.
 pub fn read_object(body: &[u8]) -> Vec<StoredRow> {
@@ -251,6 +278,8 @@ fn destination_byte(destination: &Destination<u8>) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::held::Meters;
+    use crate::history::ProcessId;
 
     #[test]
     fn a_body_is_read_as_it_was_made() {
@@ -264,7 +293,8 @@ mod tests {
     fn an_object_is_read_as_it_was_encoded() {
         let message = MessageId { stream_sequence: 9, published_at: -4 };
         let row = EventRow { destination: Destination::Partition(3), padding: 5 };
-        let rows = [BatchRow { message, index: 2, payload: SimRow { number: 11, row } }];
+        let _held = Meters::new(ProcessId(0), &History::default()).rows.token(0);
+        let rows = [BatchRow { message, index: 2, payload: SimRow { number: 11, row, _held } }];
         let body = write_object(&rows);
         let destination = Destination::Partition(3);
         assert_eq!(read_object(&body), [StoredRow { message, index: 2, number: 11, destination, padding: 5 }]);

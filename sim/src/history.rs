@@ -12,7 +12,7 @@ use crate::event::{Event, StoredRow};
 use crate::fault::Crossing;
 
 /// One process of a run: a replica from a start to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessId(pub u32);
 
 /// What a process was promised to keep to.
@@ -26,6 +26,8 @@ pub struct Bounds {
     pub open_partitions: usize,
     /// Writes at a time at most.
     pub writes: usize,
+    /// Rows of a batch at most.
+    pub batch_rows: usize,
     /// How long a row may wait for its first write.
     pub flush_interval: Duration,
     /// The consumer's ack wait.
@@ -90,8 +92,9 @@ pub enum Happening {
     NotDelivered { message: MessageId },
     /// A process created the consumer.
     ConsumerCreated { process: ProcessId },
-    /// The source gave the driver a delivery.
-    Handed { process: ProcessId, reply: Reply, bytes: u64 },
+    /// The source gave the driver a delivery, as one of this consumer: the how many-eth of the name. A pull request that was meant for the one
+    /// before may have brought it.
+    Handed { process: ProcessId, reply: Reply, consumer: u64, bytes: u64 },
     /// The server told a process which consumer and which messages it has.
     Looked { process: ProcessId },
     /// The driver told the source what became of a delivery.
@@ -116,6 +119,8 @@ pub enum Happening {
     Healed,
     /// Everything is settled.
     AtRest,
+    /// Everything is settled for long, and a process still holds something.
+    Kept { process: ProcessId, what: &'static str, value: u64 },
     /// Everything should be settled and is not.
     Stuck { unsettled: usize },
 }

@@ -16,6 +16,7 @@
 //! - `settings`, `fault`: what a seed draws; the plan of faults is a value of its own
 //! - `case`, `shrink`: a run as a file, and the smallest that still breaks a promise
 //! - `world`: one run, from its start through faults and healing to rest
+//! - `held`: what a process really holds, counted where it is made and dropped
 //! - `history`, `timeline`, `oracle`, `coverage`: what happened, what it must have been like, and whether the rare things did happen
 //! - `sabotage`: wrong sinks, each of which an oracle must catch
 //!
@@ -36,6 +37,8 @@ mod ends;
 pub mod event;
 #[cfg(madsim)]
 pub mod fault;
+#[cfg(madsim)]
+mod held;
 #[cfg(madsim)]
 pub mod history;
 #[cfg(madsim)]

@@ -3,6 +3,7 @@
 mod bounds;
 mod duplicates;
 mod facts;
+mod kept;
 mod kept_alive;
 mod liveness;
 mod no_loss;
@@ -78,6 +79,7 @@ pub fn judge(history: &[Entry]) -> Vec<Judgement> {
         watch(settled_once::SettledOnce::default(), history),
         watch(bounds::HeldBounds::default(), history),
         watch(kept_alive::KeptAlive::default(), history),
+        watch(kept::Kept, history),
         watch(liveness::Liveness::default(), history),
         watch(shutdown::Shutdown::default(), history),
         watch(duplicates::Duplicates::default(), history),

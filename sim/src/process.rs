@@ -15,6 +15,7 @@ use warehouse_sink_io::metrics::Metrics;
 
 use crate::event::{Breaks, SimDecoder, SimEncoder};
 use crate::fault::Call;
+use crate::held::Meters;
 use crate::history::{Bounds, Happening, History, ProcessId};
 use crate::network::Network;
 use crate::sabotage::{Sabotage, SabotagedEncoder, SabotagedSource, SabotagedStore};
@@ -119,20 +120,22 @@ pub(crate) struct Process {
     pub breaks: Breaks,
     pub history: History,
     pub trap: Trap,
+    pub meters: Meters,
     pub sabotage: Sabotage,
 }
 
 impl Process {
     /// Runs until it is told to stop, as `bin` does.
     pub async fn run(self, stop: Arc<Semaphore>) {
-        let Process { id, settings, network, bucket, breaks, history, trap, sabotage } = self;
-        let encoder = SimEncoder { part_rows: settings.part_rows, breaks, history: history.clone() };
+        let Process { id, settings, network, bucket, breaks, history, trap, meters, sabotage } = self;
+        let Meters { handles, rows, encoded } = meters;
+        let encoder = SimEncoder { part_rows: settings.part_rows, breaks, encoded, history: history.clone() };
         let config = Config { jitter_seed: settings.seed ^ u64::from(id.0), ..settings.machine() };
         history.note(Happening::Started { process: id, bounds: bounds(&settings) });
         let config = sabotage.config(config);
         let Ok(machine) = Machine::new(config) else { return };
         let reviews = sabotage != Sabotage::IgnoreReview;
-        let source = SimSource::open(id, network.clone(), &settings, history.clone(), trap.clone(), reviews);
+        let source = SimSource::open(id, network.clone(), &settings, handles, history.clone(), trap.clone(), reviews);
         let store = SimStore { process: id, bucket, trap: trap.clone() };
         let parts = Parts {
             source: SabotagedSource::new(source, &sabotage),
@@ -152,7 +155,7 @@ impl Process {
             // It has no permits to give: all that comes is its end.
             let _ = stop.acquire().await;
         };
-        let report = driver::run(machine, options, parts, || SimDecoder, stopped).await;
+        let report = driver::run(machine, options, parts, || SimDecoder { rows: rows.clone() }, stopped).await;
         trap.death.end(report.abandoned_messages, report.unsent_settlements);
     }
 }
@@ -167,6 +170,7 @@ fn bounds(settings: &Settings) -> Bounds {
         bytes: machine.max_bytes,
         open_partitions: machine.max_open_partitions,
         writes: machine.max_concurrent_writes,
+        batch_rows: machine.max_batch_rows,
         flush_interval: machine.flush_interval,
         ack_wait: machine.ack_wait,
         shutdown: settings.shutdown_timeout,

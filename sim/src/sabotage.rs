@@ -85,13 +85,21 @@ pub enum Sabotage {
     HideBreak,
     /// An object is completed before its last part.
     LosePart,
+    /// From some time on nothing is settled, and said to be un-sent.
+    SettleNoMore,
+    /// What settles a delivery is kept after the delivery is settled.
+    KeepHandles,
+    /// Rows are kept after they are written.
+    KeepRows,
+    /// An encoded object is kept after it is written.
+    KeepBodies,
     /// A consumer that was edited so that it loses messages is used.
     IgnoreReview,
 }
 
 impl Sabotage {
     /// Each, and the oracle that must catch it.
-    pub const ALL: [(Sabotage, &'static str); 34] = [
+    pub const ALL: [(Sabotage, &'static str); 38] = [
         (Sabotage::AckWhenFetched, "no un-written ack"),
         (Sabotage::AckWhenWriteStarts, "no un-written ack"),
         (Sabotage::AckUnknown, "no un-written ack"),
@@ -125,6 +133,10 @@ impl Sabotage {
         (Sabotage::CompleteBroken, "objects are whole"),
         (Sabotage::HideBreak, "no un-written ack"),
         (Sabotage::LosePart, "no un-written ack"),
+        (Sabotage::SettleNoMore, "stops in time"),
+        (Sabotage::KeepHandles, "bounds are held"),
+        (Sabotage::KeepRows, "nothing is kept"),
+        (Sabotage::KeepBodies, "bounds are held"),
         (Sabotage::IgnoreReview, "a consumer that loses is refused"),
     ];
 

@@ -197,11 +197,6 @@ impl Settings {
         Config { max_ack_pending: self.max_ack_pending.unwrap_or(usize::MAX), ..self.machine.clone() }
     }
 
-    /// Whether the server may deliver nothing new though a process has room: then it is asked from time to time.
-    pub fn exhausts(&self) -> bool {
-        self.max_ack_pending.is_some_and(|most| most < self.machine.max_messages * self.replicas)
-    }
-
     /// The same settings without any fault.
     pub fn calm(self) -> Self {
         Settings { store: StoreSettings::default(), faults: FaultSettings::default(), ..self }

@@ -12,6 +12,7 @@ use warehouse_sink_io::source::{Incoming, Pull, Settlement, Source, SourceError,
 use warehouse_sink_jetstream_model::{ConsumerConfig, Delivered, End, PullRequest, Reply, Verdict};
 
 use crate::fault::Call;
+use crate::held::{Meter, Token};
 use crate::history::{Happening, History, ProcessId};
 use crate::network::{Answer, Ask, Floor, Look, Network};
 use crate::process::Trap;
@@ -33,13 +34,15 @@ const SILENCE: Duration = Duration::from_secs(5);
 const CHUNK: usize = 16;
 
 /// What settles a delivery.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Handle {
     pub reply: Reply,
     /// Which consumer of the name it is of.
     incarnation: u64,
     /// The connection that it came on.
     connection: u64,
+    /// One handle that is held.
+    _held: Token,
 }
 
 #[derive(Clone)]
@@ -51,8 +54,6 @@ struct Inner {
     process: ProcessId,
     network: Arc<Network>,
     consumer: ConsumerConfig,
-    /// The server may deliver nothing new though the process has room.
-    exhausts: bool,
     /// Whether the consumer was found and not lost since. No await is needed to say that it was lost, for
     /// [`Pull::next`] must not lose what it has taken when it is cancelled.
     attached: AtomicBool,
@@ -65,13 +66,15 @@ struct Inner {
     reviews: bool,
     /// What was settled and not confirmed.
     unconfirmed: Mutex<BTreeMap<Reply, u32>>,
+    /// Counts the handles that are held.
+    handles: Meter,
     history: History,
     trap: Trap,
 }
 
 impl SimSource {
     /// Acks without a look, and without waiting for an answer: what wrong sinks do.
-    pub fn ack_at_once(&self, handle: Handle) {
+    pub fn ack_at_once(&self, handle: &Handle) {
         let (process, reply, verdict) = (self.inner.process, handle.reply, Verdict::Ack);
         self.inner.history.note(Happening::Settling { process, reply, verdict });
         self.inner.network.send(process, Ask::Settle(reply, verdict));
@@ -94,6 +97,7 @@ impl SimSource {
         process: ProcessId,
         network: Arc<Network>,
         settings: &Settings,
+        handles: Meter,
         history: History,
         trap: Trap,
         reviews: bool,
@@ -102,19 +106,19 @@ impl SimSource {
         let attached = AtomicBool::new(false);
         let looking = tokio::sync::Mutex::new(());
         let floor = Mutex::new(None);
-        let (consumer, exhausts) = (settings.consumer(), settings.exhausts());
+        let consumer = settings.consumer();
         let (looked, unconfirmed) = (Mutex::default(), Mutex::default());
         let inner = Inner {
             process,
             network,
             consumer,
-            exhausts,
             attached,
             looking,
             floor,
             looked,
             reviews,
             unconfirmed,
+            handles,
             history,
             trap,
         };
@@ -304,13 +308,12 @@ impl Source for SimSource {
 
     async fn exhausted(&self) {
         let Inner { process, network, history, .. } = &*self.inner;
-        while self.inner.exhausts {
+        loop {
             tokio::time::sleep(POLL).await;
             if network.is_exhausted(*process) {
                 return history.note(Happening::Exhausted { process: *process });
             }
         }
-        std::future::pending().await
     }
 
     fn least_bytes(&self) -> u64 {
@@ -350,9 +353,10 @@ impl SimPull {
                 self.ended |= self.left == 0;
                 let (process, reply) = (self.inner.process, delivered.reply);
                 let bytes = delivered.body.len() as u64;
-                self.inner.history.note(Happening::Handed { process, reply, bytes });
                 let SimPull { incarnation, connection, .. } = *self;
-                messages.push(SimMessage { handle: Handle { reply, incarnation, connection }, delivered });
+                self.inner.history.note(Happening::Handed { process, reply, consumer: incarnation, bytes });
+                let _held = self.inner.handles.token(1);
+                messages.push(SimMessage { handle: Handle { reply, incarnation, connection, _held }, delivered });
             }
             Answer::End(end) => {
                 self.ended = true;
@@ -442,13 +446,13 @@ impl Incoming for SimMessage {
     }
 
     fn into_handle(self) -> Handle {
-        self.handle()
+        self.handle
     }
 }
 
 impl SimMessage {
     /// What settles it.
-    pub fn handle(&self) -> Handle {
-        self.handle
+    pub fn handle(&self) -> &Handle {
+        &self.handle
     }
 }

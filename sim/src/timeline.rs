@@ -80,6 +80,9 @@ impl Names {
             Happening::Inflicted { fault } => ("fault".to_owned(), (*fault).to_owned()),
             Happening::Healed => ("world".to_owned(), "nothing fails any more".to_owned()),
             Happening::AtRest => ("world".to_owned(), "everything is settled".to_owned()),
+            Happening::Kept { process, what, value } => {
+                of(process, format!("has nothing to do, and keeps {value} {what}"))
+            }
             Happening::Stuck { unsettled } => ("world".to_owned(), format!("{unsettled} messages are never settled")),
             _ => self.tell_of_process(happening),
         }

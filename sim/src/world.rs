@@ -12,6 +12,7 @@ use warehouse_sink_core::{Destination, Timestamp};
 use crate::ends::Ends;
 use crate::event::{Breaks, Event, EventRow};
 use crate::fault::{Call, Fault, Plan, Sorted};
+use crate::held::Meters;
 use crate::history::{Entry, Happening, History, ProcessId, now};
 use crate::network::Network;
 use crate::process::{Death, Process, Trap};
@@ -70,6 +71,7 @@ struct Running {
     stop: Arc<Semaphore>,
     trap: Trap,
     death: Death,
+    meters: Meters,
     paused: bool,
     /// How long the replica stays down once the process has ended.
     down: Duration,
@@ -130,6 +132,7 @@ impl World {
         let _ = publisher.await;
         self.heal();
         self.come_to_rest().await;
+        self.let_go().await;
         self.stop_all().await;
         self.history.take()
     }
@@ -172,6 +175,7 @@ impl World {
         self.ends.add_node(node.id());
         let death = Death::new(id, node.id(), self.network.clone(), self.history.clone());
         let trap = Trap::new(death.clone());
+        let meters = Meters::new(id, &self.history);
         let process = Process {
             id,
             settings: self.settings.clone(),
@@ -180,6 +184,7 @@ impl World {
             breaks: self.breaks.clone(),
             history: self.history.clone(),
             trap: trap.clone(),
+            meters: meters.clone(),
             sabotage: self.sabotage,
         };
         if let Some((call, nth)) = self.replicas[place].next_trap.take() {
@@ -188,7 +193,7 @@ impl World {
         let stop = Arc::new(Semaphore::new(0));
         node.spawn(process.run(stop.clone()));
         self.replicas[place].running =
-            Some(Running { id, node, stop, trap, death, paused: false, down: Duration::ZERO });
+            Some(Running { id, node, stop, trap, death, meters, paused: false, down: Duration::ZERO });
     }
 
     fn kill_process(&mut self, process: ProcessId) {
@@ -308,6 +313,23 @@ impl World {
                 return self.history.note(Happening::Stuck { unsettled });
             }
         }
+    }
+
+    /// Waits until no process holds anything, as long as everything could take: what others have settled is written all the same.
+    async fn let_go(&mut self) {
+        let end = now().saturating_add(time_to_rest(&self.settings));
+        while let Some((process, (what, value))) = self.kept() {
+            if now() > end {
+                return self.history.note(Happening::Kept { process, what, value });
+            }
+            self.turn();
+            tokio::time::sleep(TURN).await;
+        }
+    }
+
+    fn kept(&self) -> Option<(ProcessId, (&'static str, u64))> {
+        let running = self.replicas.iter().filter_map(|replica| replica.running.as_ref());
+        running.into_iter().find_map(|running| running.meters.left().map(|left| (running.id, left)))
     }
 
     async fn stop_all(&mut self) {

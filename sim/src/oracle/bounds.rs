@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use warehouse_sink_core::{MessageId, Timestamp};
+use warehouse_sink_core::{MessageId, Outcome, Timestamp};
 use warehouse_sink_jetstream_model::Verdict;
 
 use super::Oracle;
 use super::facts::Facts;
-use crate::event::StoredRow;
+use crate::event::{ROW_BYTES, StoredRow};
 use crate::fault::Crossing;
+use crate::held::{ENCODED, HANDLES, ROWS};
 use crate::history::{Bounds, Happening, ProcessId};
 
 /// What a turn of the driver and an await may take.
@@ -23,11 +24,12 @@ pub(super) struct HeldBounds {
 
 struct Process {
     bounds: Bounds,
-    /// Messages that were handed in and not settled: since when, and their bytes.
-    held: BTreeMap<MessageId, (Timestamp, u64)>,
+    /// Messages that were handed in and not settled.
+    held: BTreeMap<MessageId, Hold>,
     /// The messages that it was ever handed of each sequence.
     handed: BTreeMap<u64, BTreeSet<MessageId>>,
-    writes: BTreeSet<u64>,
+    /// The writes that run, and the messages in each.
+    writes: BTreeMap<u64, BTreeSet<MessageId>>,
     /// Keys that a write of was begun.
     tried: BTreeSet<String>,
     /// The bytes of the largest message that it was handed after something between it and the server was doubled. A pull request that the
@@ -37,16 +39,26 @@ struct Process {
     over: Option<u64>,
     /// When the process last woke, or last had all its writes running: what was due before could only begin then.
     hindered: Timestamp,
+    /// Until when something kept settlements from the server. What was settled by then may not be known to be.
+    disturbed: Option<Timestamp>,
+}
+
+/// A message that a process was handed.
+struct Hold {
+    since: Timestamp,
+    bytes: u64,
+    /// A write of it ended in a way after which it may be settled, though the server was not told yet.
+    let_go: bool,
 }
 
 impl Process {
     fn put(&mut self, at: Timestamp, put: u64, key: &str, rows: &[StoredRow]) -> Result<bool, String> {
-        self.writes.insert(put);
+        self.writes.insert(put, rows.iter().map(|row| row.message).collect());
         let saturated = self.writes.len() >= self.bounds.writes;
         let first = self.tried.insert(key.to_owned());
         let late = rows.iter().filter(|_| first).find(|row| {
             let due = |since: Timestamp| since.saturating_add(self.bounds.flush_interval).max(self.hindered);
-            self.held.get(&row.message).is_some_and(|(since, _)| at.since(due(*since)) > SLACK)
+            self.held.get(&row.message).is_some_and(|hold| at.since(due(hold.since)) > SLACK)
         });
         if let Some(row) = late {
             return Err(format!("{row:?} came into a write later than the flush interval allows"));
@@ -62,16 +74,39 @@ impl Process {
     fn hand_in(&mut self, at: Timestamp, message: MessageId, bytes: u64) {
         let messages = self.handed.entry(message.stream_sequence).or_default();
         messages.insert(message);
-        if messages.len() == 1 {
-            self.held.entry(message).or_insert((at, bytes));
-        } else {
-            self.held.retain(|other, _| other.stream_sequence != message.stream_sequence);
+        if messages.len() > 1 {
+            return self.held.retain(|other, _| other.stream_sequence != message.stream_sequence);
+        }
+        let hold = self.held.entry(message).or_insert(Hold { since: at, bytes, let_go: false });
+        // It comes again. A process that still holds it goes by the first time; one that has let go of it, and could not say so yet, holds it
+        // anew. Nothing else makes a row late: what does not come again was held all the time.
+        if hold.let_go || self.disturbed >= Some(hold.since) {
+            *hold = Hold { since: at, bytes, let_go: false };
         }
     }
 
-    /// The time that a message has been held for counts from here at the earliest.
-    fn hold_anew(&mut self, at: Timestamp) {
-        self.held.values_mut().for_each(|(since, _)| *since = at.max(*since));
+    /// A write came to its end. What it leaves un-written may be given back.
+    fn end_write(&mut self, put: u64, outcome: Option<Outcome>, facts: &Facts) {
+        for message in self.writes.remove(&put).into_iter().flatten() {
+            if let Some(hold) = self.held.get_mut(&message) {
+                hold.let_go |= outcome != Some(Outcome::Written) || facts.missing(message).is_none();
+            }
+        }
+    }
+
+    fn disturb(&mut self, until: Timestamp) {
+        self.disturbed = self.disturbed.max(Some(until));
+    }
+
+    /// Each message has one handle, from the pull to the confirmed settlement, and one more while it is said to be in progress.
+    fn handles(&self) -> u64 {
+        2 * self.bounds.messages as u64
+    }
+
+    /// What waits for its next attempt is kept encoded only where that is no larger than the messages; what is being written is kept as well.
+    fn encoded(&self) -> u64 {
+        let written = self.bounds.writes * self.bounds.batch_rows * ROW_BYTES;
+        self.bounds.bytes + self.over.unwrap_or(0) + written as u64
     }
 
     fn limit(&self, what: &str, value: u64) -> Result<bool, String> {
@@ -79,6 +114,9 @@ impl Process {
             "messages" => self.bounds.messages as u64,
             "bytes" => self.bounds.bytes + self.over.unwrap_or(0),
             "open partitions" => self.bounds.open_partitions as u64,
+            HANDLES => self.handles(),
+            ROWS => return Ok(false),
+            ENCODED => self.encoded(),
             _ => self.bounds.writes as u64,
         };
         if value > most { Err(format!("{value} {what}, and at most {most} were allowed")) } else { Ok(true) }
@@ -95,10 +133,11 @@ impl Oracle for HeldBounds {
                 bounds: bounds.clone(),
                 held: BTreeMap::new(),
                 handed: BTreeMap::new(),
-                writes: BTreeSet::new(),
+                writes: BTreeMap::new(),
                 tried: BTreeSet::new(),
                 over: None,
                 hindered: at,
+                disturbed: None,
             };
             self.processes.insert(*process, process_is);
             return Ok(false);
@@ -110,7 +149,7 @@ impl Oracle for HeldBounds {
             Happening::Handed { reply, bytes, .. } => {
                 process.over = process.over.map(|over| over.max(*bytes));
                 process.hand_in(at, reply.message, self.facts.bytes(reply.message));
-                process.limit("bytes", process.held.values().map(|(_, bytes)| bytes).sum())?;
+                process.limit("bytes", process.held.values().map(|hold| hold.bytes).sum())?;
                 process.limit("messages", process.held.len() as u64)
             }
             Happening::Settling { verdict: Verdict::Progress, .. } => Ok(false),
@@ -120,28 +159,32 @@ impl Oracle for HeldBounds {
             }
             Happening::Held { what, value, .. } => process.limit(what, *value),
             Happening::PutBegun { put, key, rows, .. } => process.put(at, *put, key, rows),
-            Happening::PutEnded { put, .. } => {
+            Happening::PartSent { put, rows, .. } => {
+                process.writes.entry(*put).or_default().extend(rows.iter().map(|row| row.message));
+                Ok(false)
+            }
+            Happening::PutEnded { put, outcome, .. } => {
                 if process.writes.len() >= process.bounds.writes {
                     process.hindered = at;
                 }
-                process.writes.remove(put);
+                process.end_write(*put, *outcome, &self.facts);
                 Ok(false)
             }
             Happening::Resumed { .. } => {
                 process.hindered = at;
+                process.disturb(at);
                 Ok(false)
             }
-            // What was given back without a connection is told of only afterwards, and may have come again before.
             Happening::LinkUp { .. } => {
-                process.hold_anew(at);
+                process.disturb(at);
                 Ok(false)
             }
             Happening::LinkStalled { until, .. } => {
-                process.hold_anew(*until);
+                process.disturb(*until);
                 Ok(false)
             }
             Happening::Crossed { until, crossing, .. } => {
-                process.hold_anew(*until);
+                process.disturb(*until);
                 if *crossing == Crossing::Doubled {
                     process.over.get_or_insert(0);
                 }
@@ -159,6 +202,7 @@ fn of(happening: &Happening) -> Option<ProcessId> {
         | Happening::Held { process, .. }
         | Happening::PutBegun { process, .. }
         | Happening::PutEnded { process, .. }
+        | Happening::PartSent { process, .. }
         | Happening::LinkUp { process }
         | Happening::LinkStalled { process, .. }
         | Happening::Crossed { process, .. }
@@ -183,7 +227,7 @@ mod tests {
 
     #[test]
     fn more_is_wrong() {
-        for what in ["messages", "bytes", "open partitions", "writes"] {
+        for what in ["messages", "bytes", "open partitions", "writes", HANDLES, ENCODED] {
             assert!(judged::<HeldBounds>(&[start(0), held(what, 10_000)]).is_err(), "{what}");
         }
         let many: Vec<_> = std::iter::once(start(0)).chain((1..=5).map(|sequence| handed(0, sequence))).collect();
@@ -194,7 +238,9 @@ mod tests {
     fn one_message_more_is_right_where_a_request_may_have_been_answered_twice() {
         let doubled = Happening::Crossed { process: ProcessId(0), crossing: Crossing::Doubled, until: Timestamp::ZERO };
         let handed_large = |sequence| match handed(0, sequence) {
-            Happening::Handed { process, reply, .. } => Happening::Handed { process, reply, bytes: 614 },
+            Happening::Handed { process, reply, consumer, .. } => {
+                Happening::Handed { process, reply, consumer, bytes: 614 }
+            }
             other => other,
         };
         let large = |sequence| [published_of(sequence, &[(2, 200), (2, 200), (3, 200)]), handed_large(sequence)];
@@ -211,5 +257,31 @@ mod tests {
         let put = |seconds| [(0, start(0)), (0, handed(0, 1)), (seconds, put_begun(0, &[(1, 2)]))];
         assert!(judged_at::<HeldBounds>(&put(1)).is_ok());
         assert!(judged_at::<HeldBounds>(&put(3)).is_err());
+    }
+
+    #[test]
+    fn a_connection_that_was_lost_makes_no_row_late_that_did_not_come_again() {
+        let up = Happening::LinkUp { process: ProcessId(0) };
+        let put = |between: Vec<(u64, Happening)>| {
+            let begin = vec![(0, start(0)), (0, published(1, 2)), (0, handed(0, 1)), (1, up.clone())];
+            judged_at::<HeldBounds>(&[begin, between, vec![(3, put_begun(0, &[(1, 2)]))]].concat())
+        };
+        assert!(put(vec![]).is_err());
+        assert!(put(vec![(2, handed_again(0, 1, 2))]).is_ok());
+    }
+
+    #[test]
+    fn what_was_written_and_comes_again_is_held_anew() {
+        let again = |outcome: Option<Outcome>| {
+            let begin = [(0, start(0)), (0, published(1, 2)), (0, handed(0, 1)), (1, put_begun(0, &[(1, 2)]))];
+            let ended = outcome
+                .map(|outcome| put_ended(0, outcome))
+                .into_iter()
+                .flat_map(|ended| [(1, durable(&[(1, 2)])), (1, ended)]);
+            let end = [(2, handed_again(0, 1, 2)), (3, put_begun(0, &[(1, 2), (2, 2)]))];
+            judged_at::<HeldBounds>(&begin.into_iter().chain(ended).chain(end).collect::<Vec<_>>())
+        };
+        assert!(again(Some(Outcome::Written)).is_ok());
+        assert!(again(None).is_err());
     }
 }

@@ -2,7 +2,6 @@
 //! connection carries.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use warehouse_sink_core::{MessageId, Timestamp};
 use warehouse_sink_jetstream_model::Verdict;
@@ -17,16 +16,12 @@ pub(super) struct KeptAlive {
     shortened: bool,
     /// Who has the newest delivery of a message, and since when.
     holders: BTreeMap<MessageId, (ProcessId, Timestamp)>,
-    /// Until when deliveries may be taken for those of a consumer that is no more.
-    mistaken_until: Timestamp,
+    /// How many consumers of the name there were.
+    consumers: u64,
     /// The messages that a process was handed of each sequence. Of two, one may be left to come again: to settle it could settle the
     /// other.
     handed: BTreeMap<(ProcessId, u64), BTreeSet<MessageId>>,
 }
-
-/// How long after a consumer's end a request may still be on its way that was meant for it. The one that was created meanwhile may take
-/// it, and its deliveries are not known to be of that one: they are let go of, and come again.
-const MISTAKEN: Duration = Duration::from_secs(10);
 
 struct Process {
     bounds: Bounds,
@@ -77,11 +72,13 @@ impl Oracle for KeptAlive {
             Happening::Killed { process } | Happening::Ended { process, .. } => {
                 self.processes.remove(process);
             }
-            Happening::Handed { process, reply, .. } => {
-                if at < self.mistaken_until {
-                    self.holders.remove(&reply.message);
-                } else {
+            Happening::Handed { process, reply, consumer, .. } => {
+                // A request that was meant for a consumer that is no more may be taken by the one of its name. What that delivers is not known to
+                // be its own: it is let go of, and comes again.
+                if *consumer == self.consumers {
                     self.holders.insert(reply.message, (*process, at));
+                } else {
+                    self.holders.remove(&reply.message);
                 }
                 self.handed.entry((*process, reply.message.stream_sequence)).or_default().insert(reply.message);
             }
@@ -102,9 +99,9 @@ impl Oracle for KeptAlive {
             }
             Happening::ConsumerDeleted | Happening::StreamRecreated => {
                 self.holders.clear();
-                self.mistaken_until = at.saturating_add(MISTAKEN);
                 self.shortened = false;
             }
+            Happening::ConsumerCreated { .. } => self.consumers += 1,
             Happening::AckWaitOver { message } => return self.over(at, *message),
             _ => {}
         }
@@ -121,6 +118,25 @@ mod tests {
     fn an_ack_wait_that_runs_out_in_calm_is_wrong() {
         let over = [(0, start(0)), (0, handed(0, 1)), (9, ack_wait_over(1))];
         assert!(judged_at::<KeptAlive>(&over).is_err());
+    }
+
+    #[test]
+    fn what_an_earlier_consumer_was_asked_for_is_let_go_of() {
+        let created = Happening::ConsumerCreated { process: ProcessId(0) };
+        let history = |before: Vec<Happening>, after: Vec<Happening>| {
+            let handed = match handed(0, 1) {
+                Happening::Handed { process, reply, bytes, .. } => {
+                    Happening::Handed { process, reply, consumer: 1, bytes }
+                }
+                other => other,
+            };
+            let begin = [vec![start(0)], before, vec![created.clone()], after, vec![handed]].concat();
+            let begin = begin.into_iter().map(|happening| (0, happening));
+            judged_at::<KeptAlive>(&begin.chain([(9, ack_wait_over(1))]).collect::<Vec<_>>())
+        };
+        let deleted = Happening::ConsumerDeleted;
+        assert!(history(vec![], vec![deleted.clone(), created.clone()]).is_ok());
+        assert!(history(vec![deleted], vec![]).is_err(), "it is of the new one");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use warehouse_sink_core::{Destination, MessageId, Timestamp};
+use warehouse_sink_core::{Destination, MessageId, Outcome, Timestamp};
 use warehouse_sink_jetstream_model::{Reply, Verdict};
 
 use super::{Oracle, watch};
@@ -42,6 +42,7 @@ pub fn start(process: u32) -> Happening {
         bytes: 1000,
         open_partitions: 2,
         writes: 2,
+        batch_rows: 3,
         flush_interval: Duration::from_secs(2),
         ack_wait: Duration::from_secs(4),
         shutdown: Duration::from_secs(1),
@@ -81,7 +82,7 @@ pub fn handed(process: u32, sequence: u64) -> Happening {
 }
 
 pub fn handed_again(process: u32, sequence: u64, count: u64) -> Happening {
-    Happening::Handed { process: ProcessId(process), reply: reply(sequence, count), bytes: 10 }
+    Happening::Handed { process: ProcessId(process), reply: reply(sequence, count), consumer: 0, bytes: 10 }
 }
 
 pub fn settling(process: u32, sequence: u64, verdict: Verdict) -> Happening {
@@ -114,6 +115,10 @@ fn rows(rows: &[(u64, u8)]) -> (String, Arc<[StoredRow]>) {
 pub fn put_begun(process: u32, of: &[(u64, u8)]) -> Happening {
     let (key, rows) = rows(of);
     Happening::PutBegun { process: ProcessId(process), put: u64::from(process), key, rows }
+}
+
+pub fn put_ended(process: u32, outcome: Outcome) -> Happening {
+    Happening::PutEnded { process: ProcessId(process), put: u64::from(process), outcome: Some(outcome) }
 }
 
 pub fn durable(of: &[(u64, u8)]) -> Happening {

@@ -58,7 +58,8 @@ mod tests {
         let reaches = Happening::Received { process, reply, verdict, settled: Some(later) };
         let Happening::Published { event, .. } = published(1, 2) else { unreachable!() };
         let again = Happening::Published { message: later, event };
-        let handed_later = Happening::Handed { process, reply: Reply { message: later, ..reply }, bytes: 10 };
+        let handed_later =
+            Happening::Handed { process, reply: Reply { message: later, ..reply }, consumer: 0, bytes: 10 };
         let acked = settling(0, 1, Verdict::Ack);
         let begin = [start(0), published(1, 2), handed(0, 1), durable(&[(1, 2)]), again];
         let ends = |rest: [Happening; 3]| judged::<UnwrittenAck>(&[&begin[..], &rest[..]].concat());

@@ -1,7 +1,8 @@
 //! An encoder that makes mistakes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use warehouse_sink_core::{Destination, ObjectName};
 use warehouse_sink_io::parts::Part;
 use warehouse_sink_io::rows::{Batch, Encode, Encoding};
@@ -12,11 +13,19 @@ use crate::event::{Broken, SimEncoder, SimEncoding, SimRow};
 pub(crate) struct SabotagedEncoder {
     inner: SimEncoder,
     sabotage: Sabotage,
+    kept: Arc<Mutex<Kept>>,
+}
+
+/// What is never let go of.
+#[derive(Default)]
+struct Kept {
+    batches: Vec<Arc<Batch<u8, SimRow>>>,
+    bodies: Vec<Bytes>,
 }
 
 impl SabotagedEncoder {
     pub fn new(inner: SimEncoder, sabotage: &Sabotage) -> Self {
-        SabotagedEncoder { inner, sabotage: *sabotage }
+        SabotagedEncoder { inner, sabotage: *sabotage, kept: Arc::default() }
     }
 }
 
@@ -36,16 +45,26 @@ impl Encode for SabotagedEncoder {
     }
 
     fn begin(&self, batch: Arc<Batch<u8, SimRow>>) -> Result<SabotagedEncoding, Broken> {
-        let kept = if self.sabotage == Sabotage::DropRow { batch.rows.len().div_ceil(2) } else { batch.rows.len() };
-        let Batch { destination, rows } = &*batch;
-        let batch = Batch { destination: destination.clone(), rows: rows[..kept].to_vec() };
-        Ok(SabotagedEncoding { inner: self.inner.begin(Arc::new(batch))?, sabotage: self.sabotage })
+        let batch = match self.sabotage {
+            Sabotage::DropRow => {
+                let Batch { destination, rows } = &*batch;
+                let rows = rows[..rows.len().div_ceil(2)].to_vec();
+                Arc::new(Batch { destination: destination.clone(), rows })
+            }
+            _ => batch,
+        };
+        if self.sabotage == Sabotage::KeepRows {
+            self.kept.lock().unwrap_or_else(PoisonError::into_inner).batches.push(batch.clone());
+        }
+        let (inner, kept) = (self.inner.begin(batch)?, self.kept.clone());
+        Ok(SabotagedEncoding { inner, sabotage: self.sabotage, kept })
     }
 }
 
 pub(crate) struct SabotagedEncoding {
     inner: SimEncoding,
     sabotage: Sabotage,
+    kept: Arc<Mutex<Kept>>,
 }
 
 impl Encoding for SabotagedEncoding {
@@ -59,6 +78,11 @@ impl Encoding for SabotagedEncoding {
                     *padding ^= 1;
                 }
                 Ok(Part::Last(altered.into()))
+            }
+            Ok(part) if self.sabotage == Sabotage::KeepBodies => {
+                let (Part::More(body) | Part::Last(body)) = &part;
+                self.kept.lock().unwrap_or_else(PoisonError::into_inner).bodies.push(body.clone());
+                Ok(part)
             }
             // What there is, as if it were all.
             Err(Broken) if self.sabotage == Sabotage::HideBreak => Ok(Part::Last(Default::default())),

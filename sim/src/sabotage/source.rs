@@ -19,6 +19,8 @@ pub(crate) struct SabotagedSource {
     last: Arc<Mutex<Option<Handle>>>,
     /// The first delivery of each message.
     first: Arc<Mutex<BTreeMap<MessageId, Handle>>>,
+    /// Handles that are never let go of.
+    kept: Arc<Mutex<Vec<Handle>>>,
 }
 
 impl SabotagedSource {
@@ -29,19 +31,20 @@ impl SabotagedSource {
             settled: Arc::default(),
             last: Arc::default(),
             first: Arc::default(),
+            kept: Arc::default(),
         }
     }
 
     /// The handle before this one.
     fn swap(&self, handle: &Handle) -> Handle {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.replace(*handle).unwrap_or(*handle)
+        last.replace(handle.clone()).unwrap_or_else(|| handle.clone())
     }
 
     /// The first delivery of the handle's message.
     fn first(&self, handle: &Handle) -> Handle {
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-        *first.entry(handle.reply.message).or_insert(*handle)
+        first.entry(handle.reply.message).or_insert_with(|| handle.clone()).clone()
     }
 
     /// What becomes of a settlement.
@@ -56,7 +59,11 @@ impl SabotagedSource {
             (Sabotage::AckWhenFetched, Settlement::Ack) => return,
             (Sabotage::ForgetAcks, Settlement::Ack) if count.is_multiple_of(3) => return,
             (Sabotage::AckTwice, Settlement::Ack) => {
-                round.push((handle, settlement));
+                round.push((handle.clone(), settlement));
+                settlement
+            }
+            (Sabotage::KeepHandles, Settlement::Ack) => {
+                self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(handle.clone());
                 settlement
             }
             (Sabotage::DropAtShutdown, Settlement::Nak(Duration::ZERO)) => return,
@@ -86,7 +93,10 @@ impl Source for SabotagedSource {
         }
         let mut wrong = Vec::new();
         for (handle, settlement) in round.iter() {
-            self.do_wrong(*handle, *settlement, &mut wrong);
+            self.do_wrong(handle.clone(), *settlement, &mut wrong);
+        }
+        if self.sabotage == Sabotage::SettleNoMore && self.settled.load(Ordering::Relaxed) > 30 {
+            return Err(Unsettled { sent: false, error: SourceError::new("settles no more") });
         }
         if self.sabotage == Sabotage::SettleBlindly {
             return self.inner.settle_blindly(&wrong).await;
@@ -122,7 +132,7 @@ impl Pull for SabotagedPull {
             Sabotage::DropFetched if messages.len() > 1 => drop(messages.pop()),
             Sabotage::ForgetNewerHandle => {
                 for message in &messages {
-                    self.source.first(&message.handle());
+                    self.source.first(message.handle());
                 }
             }
             Sabotage::AckWhenFetched => {
