@@ -86,7 +86,7 @@ pub struct StoredRow {
 pub(crate) struct SimRow {
     number: u64,
     row: EventRow,
-    /// One row that is held.
+    /// Its bytes, as long as it is held.
     _held: Token,
 }
 
@@ -106,10 +106,10 @@ impl Decode for SimDecoder {
         let number = event.number;
         // The rows' bytes add up to the body's: the first counts for the number before it as well.
         let counted = std::iter::once(10).chain(std::iter::repeat(2));
-        let row = |(row, more): (EventRow, u64)| Row {
-            destination: row.destination.clone(),
-            bytes: u64::from(row.padding) + more,
-            payload: SimRow { number, row, _held: self.rows.token(1) },
+        let row = |(row, more): (EventRow, u64)| {
+            let bytes = u64::from(row.padding) + more;
+            let (destination, _held) = (row.destination.clone(), self.rows.token(bytes));
+            Row { destination, bytes, payload: SimRow { number, row, _held } }
         };
         let mut rows: Vec<_> = event.rows.into_iter().zip(counted).map(row).collect();
         if rows.len() == 1 { rows.pop().map_or(Rows::Many(Vec::new()), Rows::One) } else { Rows::Many(rows) }

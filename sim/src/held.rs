@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::history::{Happening, History, ProcessId};
 
-/// Counts the handles, rows and encoded bytes of one process.
+/// Counts the handles of one process, the bytes of its rows, and the bytes that it has encoded.
 #[derive(Clone, Debug)]
 pub(crate) struct Meters {
     /// What settles deliveries, copies included.
     pub handles: Meter,
-    /// Decoded rows.
+    /// Bytes of decoded rows, as the limits count them.
     pub rows: Meter,
     /// Bytes of encoded objects.
     pub encoded: Meter,
@@ -32,8 +32,8 @@ impl Meters {
 
 /// The name under which the most handles are written down.
 pub const HANDLES: &str = "handles";
-/// The same for rows.
-pub const ROWS: &str = "rows";
+/// The same for the bytes of rows.
+pub const ROWS: &str = "bytes of rows";
 /// The same for encoded bytes.
 pub const ENCODED: &str = "encoded bytes";
 

@@ -69,18 +69,9 @@ impl Facts {
 
     /// The first of a message's rows that has to be durable and is not.
     pub fn missing(&self, message: MessageId) -> Option<u32> {
-        self.not_durable(message).map(|(index, _)| index).next()
-    }
-
-    /// The bytes of a message's rows that have to be durable and are not: the least that holding it takes.
-    pub fn bytes(&self, message: MessageId) -> u64 {
-        self.not_durable(message).map(|(_, row)| u64::from(row.padding)).sum()
-    }
-
-    fn not_durable(&self, message: MessageId) -> impl Iterator<Item = (u32, &EventRow)> {
         let wanted = |row: &EventRow| self.dead_letter || row.destination != Destination::DeadLetter;
-        let rows = self.published.get(&message).into_iter().flat_map(|event| (0..).zip(&event.rows));
-        rows.filter(move |(index, row)| wanted(row) && !self.durable.contains(&(message, *index)))
+        let mut rows = self.published.get(&message).into_iter().flat_map(|event| (0..).zip(&event.rows));
+        rows.find(|(index, row)| wanted(row) && !self.durable.contains(&(message, *index))).map(|(index, _)| index)
     }
 
     /// Whether a process had already been handed a message when it settled a delivery. What it was handed only afterwards, while the

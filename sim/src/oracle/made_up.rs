@@ -59,14 +59,8 @@ pub fn ended(process: u32) -> Happening {
 
 /// A message of one row for this partition.
 pub fn published(sequence: u64, partition: u8) -> Happening {
-    published_of(sequence, &[(partition, 7)])
-}
-
-/// A message of rows with these partitions and paddings.
-pub fn published_of(sequence: u64, rows: &[(u8, u8)]) -> Happening {
-    let row = |(partition, padding): &(u8, u8)| EventRow { destination: destination(*partition), padding: *padding };
-    let rows = rows.iter().map(row).collect();
-    Happening::Published { message: message(sequence), event: Arc::new(Event { number: sequence, rows }) }
+    let row = EventRow { destination: destination(partition), padding: 7 };
+    Happening::Published { message: message(sequence), event: Arc::new(Event { number: sequence, rows: vec![row] }) }
 }
 
 pub fn dropped(sequence: u64) -> Happening {
