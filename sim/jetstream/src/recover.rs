@@ -1,8 +1,9 @@
 //! What a restarted server makes of a consumer that it finds written down.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::Note;
+use warehouse_sink_core::MessageId;
+
 use crate::clock::{Clock, whole_seconds};
 use crate::consumer::{Consumer, Pending};
 use crate::stored::{Position, Stored, StoredPending};
@@ -39,14 +40,12 @@ impl Consumer {
         consumer
     }
 
-    /// What was pending before and is not known any more, though the stream has it: what is written down of a message that was given back, or
-    /// delivered, more often than max deliver allows is that it is not pending.
-    pub fn forgotten(&self, before: &BTreeMap<u64, Pending>, stream: &Stream) -> impl Iterator<Item = Note> {
-        let known = |sequence: &u64| *sequence >= self.next_stream || self.pending.contains_key(sequence);
-        let forgotten = before.iter().filter(move |(sequence, pending)| {
-            !known(sequence) && stream.get(**sequence).is_some_and(|message| message.id == pending.id)
-        });
-        forgotten.map(|(_, pending)| Note::Exhausted(pending.id))
+    /// The messages that are pending, and not written down to be: they were given back, or delivered, more often than a lowered max deliver
+    /// allows. A restart forgets them, and the ack floor passes them by.
+    pub fn ended(&self) -> impl Iterator<Item = MessageId> {
+        let Stored { ended, pending, .. } = &self.stored;
+        let is_ended = |sequence: &u64| ended.contains(sequence) && !pending.contains_key(sequence);
+        self.pending.iter().filter(move |(sequence, _)| is_ended(sequence)).map(|(_, pending)| pending.id)
     }
 
     /// A consumer that was created in a part of the stream that is lost starts where the stream now ends. What is lost without
@@ -94,6 +93,7 @@ impl Consumer {
             floor: self.floor,
             pending: self.pending.iter().map(pending).collect(),
             redelivered: self.redelivered.clone(),
+            ended: BTreeSet::new(),
         }
     }
 }

@@ -70,6 +70,8 @@ pub struct Server {
     waiting: WaitingPulls,
     synced: Synced,
     refuses_consumers: bool,
+    /// What the ack floor of the deleted consumer passed by, though it was not settled.
+    ended: Vec<MessageId>,
     effects: VecDeque<Effect>,
     /// The length of the reply subjects' fixed part.
     names: usize,
@@ -88,6 +90,7 @@ impl Server {
             consumer: None,
             waiting: WaitingPulls::default(),
             refuses_consumers: false,
+            ended: Vec::new(),
             effects: VecDeque::new(),
             names,
             epoch: 1_700_000_000_000_000_000,
@@ -152,15 +155,25 @@ impl Server {
         if self.refuses_consumers {
             return Creation::Refused;
         }
-        self.consumer = Some(Consumer::new(config, &self.stream));
+        let consumer = Consumer::new(config, &self.stream);
+        let passed = |message: &MessageId| message.stream_sequence < consumer.next_stream && self.has(*message);
+        let passed: Vec<_> = self.ended.iter().filter(|message| passed(message)).copied().collect();
+        self.ended.clear();
+        self.note_ended(passed);
+        self.consumer = Some(consumer);
         // A consumer's creation is synced before it is answered.
         self.synced.consumer.clone_from(&self.consumer);
         Creation::Created
     }
 
+    fn note_ended(&mut self, ended: Vec<MessageId>) {
+        self.effects.extend(ended.into_iter().map(|message| Effect::Note(Note::Exhausted(message))));
+    }
+
     /// Deletes the consumer; its pull requests end.
     pub fn delete_consumer(&mut self) {
-        if self.consumer.take().is_some() {
+        if let Some(consumer) = self.consumer.take() {
+            self.ended.extend(consumer.ended());
             let effects = &mut self.effects;
             self.waiting.end_all(End::ConsumerDeleted, |inbox, end| effects.push_back(Effect::Ended(inbox, end)));
         }
@@ -275,12 +288,9 @@ impl Server {
         let running = self.consumer.take();
         let found = if forget == Forget::Nothing { running } else { self.synced.consumer.take() };
         let clock = self.clock(now);
-        self.consumer = found.map(|found| {
-            let pending = found.pending.clone();
-            let recovered = Consumer::recover(found, clock, &self.stream);
-            self.effects.extend(recovered.forgotten(&pending, &self.stream).map(Effect::Note));
-            recovered
-        });
+        let ended: Vec<_> = found.iter().flat_map(Consumer::ended).filter(|message| self.has(*message)).collect();
+        self.note_ended(ended);
+        self.consumer = found.map(|found| Consumer::recover(found, clock, &self.stream));
         self.sync();
         self.tick(now);
         lost

@@ -1,7 +1,7 @@
 //! What the server writes down of a consumer. It is kept beside the running state and follows rules of its own, so that the two
 //! can differ: a restart goes on from here, and `CONSUMER.INFO` takes its ack floor and its delivered sequences from here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ConsumerConfig;
 
@@ -36,6 +36,8 @@ pub(crate) struct Stored {
     pub floor: Position,
     pub pending: BTreeMap<u64, StoredPending>,
     pub redelivered: BTreeMap<u64, u64>,
+    /// What is not written down as pending any more because max deliver was lowered, though it may be.
+    pub ended: BTreeSet<u64>,
 }
 
 impl Stored {
@@ -66,7 +68,8 @@ impl Stored {
         self.delivered.stream = self.delivered.stream.max(sequence);
         if count > 1 {
             if config.max_deliver.is_some_and(|most| count > most) {
-                self.pending.remove(&sequence);
+                let ended = self.pending.remove(&sequence).map(|_| sequence);
+                self.ended.extend(ended);
             }
             let again = self.redelivered.entry(sequence).or_default();
             *again = (*again).max(count - 1);

@@ -13,6 +13,7 @@ holds!(edited, own_servers: false, [
     a_lower_max_ack_pending_holds_back,
     a_higher_max_ack_pending_lets_go,
     a_lower_max_deliver_ends_what_was_delivered,
+    the_ack_floor_passes_what_a_lower_max_deliver_ended,
     a_narrower_filter_passes_over_others,
     a_filter_that_is_taken_away_brings_nothing_back,
     what_a_filter_no_longer_fits_comes_again,
@@ -74,6 +75,22 @@ fn a_lower_max_deliver_ends_what_was_delivered(scene: &mut Scene<'_>) {
     scene.settle(2, NAK);
     scene.pull(2);
     scene.ack(3);
+}
+
+fn the_ack_floor_passes_what_a_lower_max_deliver_ended(scene: &mut Scene<'_>) {
+    scene.begin(4, &consumer());
+    scene.pull(1);
+    scene.settle(1, NAK);
+    scene.pull(3);
+    scene.update(&ConsumerConfig { max_deliver: Some(1), ..consumer() });
+    scene.settle(2, nak_for(2000));
+    scene.update(&consumer());
+    scene.ack(3);
+    scene.ack(4);
+    // The message is not settled, and comes again; a consumer that starts where this one had settled everything leaves it out.
+    let pull = scene.pull(2);
+    scene.ack(5);
+    scene.wait_and_show(millis(2400), pull);
 }
 
 fn a_narrower_filter_passes_over_others(scene: &mut Scene<'_>) {
