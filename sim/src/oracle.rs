@@ -2,6 +2,7 @@
 
 mod bounds;
 mod duplicates;
+mod exhausted;
 mod facts;
 mod kept;
 mod kept_alive;
@@ -78,6 +79,7 @@ pub fn judge(history: &[Entry]) -> Vec<Judgement> {
         watch(terminated::Terminated::default(), history),
         watch(settled_once::SettledOnce::default(), history),
         watch(bounds::HeldBounds::default(), history),
+        watch(exhausted::Exhausted::default(), history),
         watch(kept_alive::KeptAlive::default(), history),
         watch(kept::Kept, history),
         watch(liveness::Liveness::default(), history),

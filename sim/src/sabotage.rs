@@ -93,13 +93,15 @@ pub enum Sabotage {
     KeepRows,
     /// An encoded object is kept after it is written.
     KeepBodies,
+    /// That the server can give no more is not heard.
+    IgnoreExhausted,
     /// A consumer that was edited so that it loses messages is used.
     IgnoreReview,
 }
 
 impl Sabotage {
     /// Each, and the oracle that must catch it.
-    pub const ALL: [(Sabotage, &'static str); 38] = [
+    pub const ALL: [(Sabotage, &'static str); 39] = [
         (Sabotage::AckWhenFetched, "no un-written ack"),
         (Sabotage::AckWhenWriteStarts, "no un-written ack"),
         (Sabotage::AckUnknown, "no un-written ack"),
@@ -137,6 +139,7 @@ impl Sabotage {
         (Sabotage::KeepHandles, "bounds are held"),
         (Sabotage::KeepRows, "nothing is kept"),
         (Sabotage::KeepBodies, "bounds are held"),
+        (Sabotage::IgnoreExhausted, "an exhausted server is given room"),
         (Sabotage::IgnoreReview, "a consumer that loses is refused"),
     ];
 

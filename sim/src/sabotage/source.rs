@@ -112,8 +112,13 @@ impl Source for SabotagedSource {
         self.inner.least_bytes()
     }
 
-    fn exhausted(&self) -> impl Future<Output = ()> + Send {
-        self.inner.exhausted()
+    async fn exhausted(&self) {
+        loop {
+            self.inner.exhausted().await;
+            if self.sabotage != Sabotage::IgnoreExhausted {
+                return;
+            }
+        }
     }
 }
 
