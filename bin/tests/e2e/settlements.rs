@@ -171,6 +171,32 @@ fn acks_that_are_refused_are_told_of_kept_and_sent_once_they_are_allowed() {
     verify::exact(&nats, again.path(), &["--consumer", Settings::CONSUMER]).assert_ok();
 }
 
+/// The server drops the subscription that answers come on, and giving back the right does not bring it back.
+#[test]
+fn a_right_to_hear_answers_that_is_taken_away_and_given_back_needs_no_restart() {
+    let may_not_hear = ", permissions: { subscribe: { deny: [\"_INBOX.>\"] } }";
+    let (mut nats, files) = (NatsServer::with_config(&users("")), tempfile::tempdir().unwrap());
+    nats.create_stream(Settings::STREAM);
+    let settings = Settings::new(&nats.url())
+        .local(files.path())
+        .set("nats", "username", "sink")
+        .set("nats", "password", "sink")
+        .set("batch", "flush_interval", "300ms");
+    let mut sink = Sink::start(PROGRAM, &settings);
+    sink.wait_ready(SOON);
+    nats.reload_with(&users(may_not_hear));
+    wait_until(SOON, "the sink to say what it may not do", || {
+        sink.ready().is_some_and(|(status, reason)| status == 503 && reason.contains("subscribe to `_INBOX.>`"))
+    });
+    publish(PROGRAM, &nats, HELD, &[]);
+
+    nats.reload_with(&users(""));
+    nats.wait_settled(SOON);
+    sink.wait_ready(SOON);
+    assert_eq!(sink.stop(SOON), Some(0), "{}", sink.log());
+    verify::exact(&nats, files.path(), &["--consumer", Settings::CONSUMER]).assert_ok();
+}
+
 /// Nobody can know what became of the last acks, and the exit code doesn't claim to.
 #[test]
 fn a_stop_whose_last_acks_are_not_confirmed_is_not_clean() {

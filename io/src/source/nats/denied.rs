@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The most that is remembered: what is denied is denied again and again.
 const MOST: usize = 50;
 
+/// The subjects that answers come on, as they are shown.
+const ANSWERS: &str = "subscribe to `_INBOX.>`";
+
 /// What was denied on the connection so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Denied(Arc<Mutex<BTreeSet<String>>>);
@@ -38,6 +41,12 @@ impl Denied {
         if all.is_empty() { String::new() } else { format!("; the user may not {}", all.join(", nor ")) }
     }
 
+    /// Whether the answers to requests were denied. The server has dropped that subscription for good, and the client subscribes again
+    /// only on a new connection: without one, nothing is answered even after the right was given back.
+    pub fn answers(&self) -> bool {
+        self.lock().contains(ANSWERS)
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -55,7 +64,7 @@ fn read(error: &str) -> Option<String> {
             Some(format!("publish to `{}.>`", stem.join(".")))
         }
         "Publish" => Some(format!("publish to `{subject}`")),
-        "Subscription" if subject.starts_with("_INBOX.") => Some("subscribe to `_INBOX.>`".to_owned()),
+        "Subscription" if subject.starts_with("_INBOX.") => Some(ANSWERS.to_owned()),
         "Subscription" => Some(format!("subscribe to `{subject}`")),
         _ => None,
     }
@@ -87,7 +96,8 @@ mod tests {
         ];
         assert_eq!(denied.all(), expected);
         assert!(denied.hint().starts_with("; the user may not publish to `$JS.ACK.S.c.>`, nor publish to"));
+        assert!(denied.answers());
         denied.forget();
-        assert!(denied.all().is_empty());
+        assert!(denied.all().is_empty() && !denied.answers());
     }
 }

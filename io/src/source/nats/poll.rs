@@ -54,6 +54,10 @@ impl NatsSource {
                 Err(error) => {
                     metrics.forget_consumer();
                     self.inner.health.set(Part::Answers, Err(error.chain()));
+                    if self.inner.denied.answers() {
+                        // The right to hear answers may be back by now. A client that has ended ends the process elsewhere.
+                        let _ = self.inner.client.force_reconnect().await;
+                    }
                 }
             }
             self.look_at_refused_acks().await;
