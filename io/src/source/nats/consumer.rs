@@ -79,7 +79,26 @@ pub(super) struct Floor {
     /// The connection on which it was read. A server that lost its tail was restarted, which costs the connection; once others have
     /// filled the stream up again, nothing else would show that the floor stands among messages that were never delivered.
     connection: u64,
+    /// The consumer that it is of.
+    incarnation: i64,
+    /// Whether all below it is settled. A consumer that was seen with a max deliver passes by what it gave up, also once that is lifted.
+    trusted: bool,
     sequence: u64,
+}
+
+impl Floor {
+    fn new(info: &Info, stream: &Stream, connection: u64, before: Option<&Floor>) -> Self {
+        let incarnation = incarnation(info);
+        let trusted =
+            is_trusted(before.map(|before| (before.incarnation, before.trusted)), incarnation, info.config.max_deliver);
+        let sequence = info.ack_floor.stream_sequence;
+        Floor { stream_created: created(stream), connection, incarnation, trusted, sequence }
+    }
+}
+
+/// Whether a consumer's floor tells what is settled: by which consumer was seen before and whether its was trusted, and by which it is now.
+fn is_trusted(before: Option<(i64, bool)>, incarnation: i64, max_deliver: i64) -> bool {
+    max_deliver <= 0 && before != Some((incarnation, false))
 }
 
 impl Inner {
@@ -222,7 +241,8 @@ impl Inner {
     }
 
     /// Where a consumer that is created starts: at the stream's beginning, unless this process has seen how far everything
-    /// was settled before the consumer was deleted. The floor of a stream that was made anew, or that lost its tail, is void.
+    /// was settled before the consumer was deleted. The floor of a stream that was made anew, or that lost its tail, is void, and so is one
+    /// that may have passed by a message that was given up.
     fn start(&self, stream: &Stream) -> DeliverPolicy {
         let info = stream.cached_info();
         if info.config.retention == RetentionPolicy::WorkQueue {
@@ -234,6 +254,7 @@ impl Inner {
             Some(floor)
                 if floor.stream_created == created(stream)
                     && floor.connection == self.connection()
+                    && floor.trusted
                     && floor.sequence > 0
                     && floor.sequence <= info.state.last_sequence =>
             {
@@ -253,8 +274,8 @@ impl Inner {
 
     /// `connection` is the one from before the server was asked.
     fn note_floor(&self, info: &Info, stream: &Stream, connection: u64) {
-        let floor = Floor { stream_created: created(stream), connection, sequence: info.ack_floor.stream_sequence };
-        *self.floor.lock().unwrap_or_else(PoisonError::into_inner) = Some(floor);
+        let mut floor = self.floor.lock().unwrap_or_else(PoisonError::into_inner);
+        *floor = Some(Floor::new(info, stream, connection, floor.as_ref()));
     }
 
     pub(super) fn failed(&self, what: &str, error: impl std::error::Error + Send + Sync + 'static) -> SourceError {
@@ -335,4 +356,17 @@ fn limits(info: &Info) -> Limits {
     let bytes = u64::try_from(config.max_bytes).ok().filter(|bytes| *bytes > 0).unwrap_or(u64::MAX);
     let expires = if config.max_expires.is_zero() { Duration::MAX } else { config.max_expires };
     Limits { batch, bytes, expires, incarnation: incarnation(info) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_floor_of_a_consumer_that_once_gave_messages_up_is_not_trusted_again() {
+        assert!(is_trusted(None, 1, -1) && is_trusted(None, 1, 0));
+        assert!(!is_trusted(Some((1, true)), 1, 5), "it gives up now");
+        assert!(!is_trusted(Some((1, false)), 1, -1), "it did before");
+        assert!(is_trusted(Some((1, true)), 1, -1) && is_trusted(Some((1, false)), 2, -1), "another consumer");
+    }
 }
