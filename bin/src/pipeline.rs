@@ -182,7 +182,7 @@ fn jitter_seed() -> u64 {
 
 /// Says how it ended. Nothing is lost in any case: what was not acked is delivered again.
 fn conclude(report: &Report) -> Exit {
-    let Report { abandoned_messages, unstored_messages, unsent_settlements, cut_short, fetcher_died } = report;
+    let Report { abandoned_messages, unstored_messages, holding, unsent_settlements, cut_short, fetcher_died } = report;
     let exit = match report {
         Report { fetcher_died: true, .. } => Exit::Error,
         Report { abandoned_messages: 1.., .. }
@@ -191,12 +191,19 @@ fn conclude(report: &Report) -> Exit {
         Report { unstored_messages: 1.., .. } => Exit::Error,
         _ => Exit::Clean,
     };
+    if *holding && *unstored_messages > 0 {
+        tracing::error!(
+            unstored_messages,
+            "poison is held: these messages can't be decoded with this schema, were given back, and are still in the stream"
+        );
+    }
     if exit == Exit::Clean {
         tracing::info!("stopped; everything is settled");
     } else {
         tracing::error!(
             abandoned_messages,
             unstored_messages,
+            holding,
             unsent_settlements,
             cut_short,
             fetcher_died,
@@ -219,6 +226,8 @@ mod tests {
             (Report { unsent_settlements: 1, ..clean.clone() }, Exit::OutOfTime),
             (Report { cut_short: true, ..clean.clone() }, Exit::OutOfTime),
             (Report { unstored_messages: 1, ..clean.clone() }, Exit::Error),
+            (Report { unstored_messages: 1, holding: true, ..clean.clone() }, Exit::Error),
+            (Report { holding: true, ..clean.clone() }, Exit::Clean),
             (Report { abandoned_messages: 1, unstored_messages: 1, ..clean.clone() }, Exit::OutOfTime),
             (Report { abandoned_messages: 1, fetcher_died: true, ..clean }, Exit::Error),
         ];

@@ -35,6 +35,11 @@ pub struct Config {
     pub max_ack_pending: usize,
     /// Whether poison is stored before it is terminated. Without it, poison is terminated at once and gone.
     pub dead_letter: bool,
+    /// With so many poison messages since the start, and none that could be decoded, poison is given back instead: it *holds*. 0 for
+    /// never. It is also how many messages are judged at a time by `hold_share`.
+    pub hold_after: usize,
+    /// Once something was decoded, holds while more than this share of the new messages is poison, in percent; None for never.
+    pub hold_share: Option<u8>,
     /// How many written messages are remembered, so that a redelivery of one is acked and not written again.
     pub max_remembered: usize,
     /// Seeds the jitter. Replicas should differ in it.

@@ -40,6 +40,6 @@ pub use command::{BatchRow, Command, Write};
 pub use config::{Config, ConfigError};
 pub use event::{Delivery, Destination, Event, Failure, Outcome, Row, Rows, RowsIter};
 pub use ids::{BatchId, DeliveryId, MessageId};
-pub use machine::{Capacity, Machine, Stats};
+pub use machine::{Capacity, Hold, HoldCause, Machine, Stats};
 pub use object_name::ObjectName;
 pub use time::Timestamp;

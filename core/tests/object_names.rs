@@ -28,6 +28,8 @@ fn config(stream: &str) -> Config {
         nak: backoff,
         ack_wait: Duration::from_secs(30),
         dead_letter: true,
+        hold_after: 0,
+        hold_share: None,
         max_remembered: 1000,
         jitter_seed: 0,
     }

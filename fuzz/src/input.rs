@@ -29,6 +29,7 @@ fn setup(bytes: &mut Unstructured) -> Result<Setup> {
         tail_lost: bytes.arbitrary()?,
         stops: bytes.arbitrary()?,
         jumps: bytes.arbitrary()?,
+        poison_first: if bytes.ratio(1u8, 4u8)? { bytes.int_in_range(0..=59)? } else { 0 },
     })
 }
 
@@ -36,6 +37,7 @@ fn setup(bytes: &mut Unstructured) -> Result<Setup> {
 fn config(bytes: &mut Unstructured) -> Result<Config> {
     let max_batch_rows = bytes.int_in_range(1..=5)?;
     let max_batch_bytes = bytes.int_in_range(20..=99)?;
+    let max_remembered = if bytes.ratio(4u8, 5u8)? { 100_000 } else { bytes.int_in_range(0..=19)? };
     Ok(Config {
         stream: "EVENTS".to_owned(),
         max_batch_rows,
@@ -52,7 +54,10 @@ fn config(bytes: &mut Unstructured) -> Result<Config> {
         nak: Backoff { initial: Duration::from_secs(1), max: Duration::from_secs(120) },
         ack_wait: Duration::from_secs(bytes.int_in_range(1..=29)?),
         dead_letter: bytes.arbitrary()?,
-        max_remembered: if bytes.ratio(4u8, 5u8)? { 100_000 } else { bytes.int_in_range(0..=19)? },
+        // What was given back has to be remembered.
+        hold_after: if max_remembered >= 100_000 { bytes.int_in_range(0..=7)? } else { 0 },
+        hold_share: if bytes.ratio(1u8, 3u8)? { Some(bytes.int_in_range(0..=99)?) } else { None },
+        max_remembered,
         jitter_seed: u64::from(bytes.arbitrary::<u8>()?),
     })
 }

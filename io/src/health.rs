@@ -26,13 +26,15 @@ pub enum Part {
     Store,
     /// The consumer takes acks.
     Acks,
+    /// The messages can be decoded.
+    Decoding,
 }
 
 /// Why the store is not ready at first.
 const UNTRIED: &str = "not tried yet";
 
 /// What is not ready is shown under one of these names.
-const NAMES: [&str; 4] = ["nats", "consumer", "store", "acks"];
+const NAMES: [&str; 5] = ["nats", "consumer", "store", "acks", "decoding"];
 
 impl Part {
     fn name(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Part {
             Part::Consumer | Part::Answers | Part::Fetcher(_) => "consumer",
             Part::Store => "store",
             Part::Acks => "acks",
+            Part::Decoding => "decoding",
         }
     }
 }
@@ -70,7 +73,7 @@ impl State {
 
     fn show(&self) {
         let Some(shown) = &self.shown else { return };
-        let gauges = [&shown.nats, &shown.consumer, &shown.store, &shown.acks];
+        let gauges = [&shown.nats, &shown.consumer, &shown.store, &shown.acks, &shown.decoding];
         for (gauge, name) in gauges.into_iter().zip(NAMES) {
             gauge.set(f64::from(u8::from(self.reason(name).is_none())));
         }

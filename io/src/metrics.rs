@@ -1,6 +1,10 @@
 //! What the sink counts and measures. docs/operations.md says what each means to an operator.
 
+mod reasons;
+
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit};
+
+pub use reasons::{ByReason, PoisonReason};
 
 /// Handles of every metric, registered once. Cloned into the tasks that use them.
 #[derive(Clone)]
@@ -8,7 +12,7 @@ use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, R
 pub struct Metrics {
     pub fetched: Counter,
     pub redelivered: Counter,
-    pub poison: Counter,
+    pub poison: ByReason,
     pub unknown_fields: Counter,
     pub empty: Empties,
     pub acked: Counter,
@@ -32,6 +36,7 @@ pub struct Metrics {
     pub writes_in_flight: Gauge,
     pub writes_waiting: Gauge,
     pub unconfirmed: Gauge,
+    pub holding: Gauge,
     pub pending: Gauge,
     pub ack_pending: Gauge,
     pub lag: Gauge,
@@ -50,6 +55,7 @@ pub struct Ready {
     pub consumer: Gauge,
     pub store: Gauge,
     pub acks: Gauge,
+    pub decoding: Gauge,
 }
 
 /// Files, rows and bytes by how their write ended.
@@ -111,6 +117,25 @@ impl Registry<'_> {
         Empties { batch: counter("batch"), body: counter("body"), marker: counter("marker") }
     }
 
+    fn by_reason(&self) -> ByReason {
+        const NAME: &str = "warehouse_sink_messages_poison_total";
+        let text = "Deliveries that could not be decoded, in whole or in part, by the first reason";
+        self.0.describe_counter(KeyName::from(NAME), Some(Unit::Count), SharedString::from(text));
+        let counter = |reason: &'static str| {
+            let key = Key::from_parts(NAME, vec![Label::from_static_parts("reason", reason)]);
+            self.0.register_counter(&key, &METADATA)
+        };
+        ByReason {
+            undecodable: counter("undecodable"),
+            misfit: counter("misfit"),
+            time: counter("time"),
+            too_large: counter("too_large"),
+            empty: counter("empty"),
+            no_route: counter("no_route"),
+            unreadable: counter("unreadable"),
+        }
+    }
+
     fn writes(&self, outcome: &'static str) -> WriteCounters {
         let counter = |name: &'static str| {
             let key = Key::from_parts(name, vec![Label::from_static_parts("outcome", outcome)]);
@@ -125,7 +150,7 @@ impl Registry<'_> {
 
     fn ready(&self) -> Ready {
         const NAME: &str = "warehouse_sink_ready";
-        let text = "Whether a part is ready, 1 or 0: process, nats, consumer, store, acks";
+        let text = "Whether a part is ready, 1 or 0: process, nats, consumer, store, acks, decoding";
         self.0.describe_gauge(KeyName::from(NAME), Some(Unit::Count), SharedString::from(text));
         let part = |part: &'static str| {
             let key = Key::from_parts(NAME, vec![Label::from_static_parts("part", part)]);
@@ -137,6 +162,7 @@ impl Registry<'_> {
             consumer: part("consumer"),
             store: part("store"),
             acks: part("acks"),
+            decoding: part("decoding"),
         }
     }
 
@@ -183,11 +209,7 @@ impl Metrics {
                 Unit::Count,
                 "Deliveries that were not their message's first",
             ),
-            poison: r.counter(
-                "warehouse_sink_messages_poison_total",
-                Unit::Count,
-                "Deliveries that could not be decoded",
-            ),
+            poison: r.by_reason(),
             unknown_fields: r.counter(
                 "warehouse_sink_unknown_fields_total",
                 Unit::Count,
@@ -274,6 +296,11 @@ impl Metrics {
                 "warehouse_sink_unconfirmed_settlements",
                 Unit::Count,
                 "Acks, naks and terms that the server has not confirmed",
+            ),
+            holding: r.gauge(
+                "warehouse_sink_holding",
+                Unit::Count,
+                "Whether messages that can't be decoded are given back instead of being terminated, 1 or 0",
             ),
             pending: r.gauge(
                 "warehouse_sink_consumer_pending",

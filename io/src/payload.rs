@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use warehouse_sink_core::{Destination, Row, Rows};
-use warehouse_sink_proto::{Batch, DeadLetter, Decoder, EventSchema, Partition, RawEnvelope};
+use warehouse_sink_proto::{Batch, DeadLetter, Decoder, EventSchema, Partition, Poison, RawEnvelope};
 
 use crate::rows::Decode;
 use crate::source::{Incoming, Unreadable};
@@ -143,6 +143,14 @@ pub struct Noted {
 }
 
 impl Payload {
+    /// Why it is a dead letter; none where it is not.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Payload::DeadLetter(letter) => Some(&letter.reason),
+            Payload::Event(_) | Payload::Noted(_) | Payload::Part(_) => None,
+        }
+    }
+
     /// How many bytes its body has.
     pub(crate) fn body_len(&self) -> usize {
         match self {
@@ -172,6 +180,16 @@ impl EventDecoder {
     pub fn unknown_fields(&self) -> u64 {
         self.decoder.unknown_fields()
     }
+
+    /// The row of an event.
+    pub(crate) fn row<M: Incoming>(&mut self, message: &M) -> Result<Row<Partition, Payload>, Poison> {
+        let partition = self.decoder.decode(message.body())?;
+        Ok(Row {
+            destination: Destination::Partition(partition),
+            bytes: message.body().len() as u64,
+            payload: Payload::Event(message.shared_body().into()),
+        })
+    }
 }
 
 impl Decode for EventDecoder {
@@ -179,15 +197,8 @@ impl Decode for EventDecoder {
     type Payload = Payload;
 
     fn decode<M: Incoming>(&mut self, message: &M) -> Rows<Partition, Payload> {
-        let body = message.body();
-        Rows::One(match self.decoder.decode(body) {
-            Ok(partition) => Row {
-                destination: Destination::Partition(partition),
-                bytes: body.len() as u64,
-                payload: Payload::Event(message.shared_body().into()),
-            },
-            Err(poison) => dead_letter(message, poison.to_string()),
-        })
+        let row = self.row(message);
+        Rows::One(row.unwrap_or_else(|poison| dead_letter(message, poison.to_string())))
     }
 }
 

@@ -18,6 +18,11 @@ pub trait Decode: Send + 'static {
     /// The rows of one message; a message that can't be decoded is a dead letter.
     fn decode<M: Incoming>(&mut self, message: &M) -> Rows<Self::Partition, Self::Payload>;
 
+    /// Why a row is a dead letter, in words; none where that is not known.
+    fn reason(_payload: &Self::Payload) -> Option<&str> {
+        None
+    }
+
     /// Gives memory of their own to rows that still share the source's. It is called once for all rows, before the machine gets
     /// them and holds them for long.
     fn keep(&mut self, _deliveries: &mut [Delivery<Self::Partition, Self::Payload>]) {}

@@ -2,7 +2,6 @@
 
 use warehouse_sink_core::Destination;
 
-use crate::payload::Payload;
 use crate::rows::Decode;
 use crate::schema::StreamDecoder;
 use crate::source::nats::{NatsSource, Peeked};
@@ -85,8 +84,5 @@ async fn look(
 fn reason(message: &Peeked, decoder: &mut StreamDecoder) -> Option<String> {
     let rows = decoder.decode(message);
     let row = rows.as_slice().iter().find(|row| row.destination == Destination::DeadLetter)?;
-    match &row.payload {
-        Payload::DeadLetter(letter) => Some(letter.reason.clone()),
-        _ => None,
-    }
+    row.payload.reason().map(str::to_owned)
 }

@@ -1,37 +1,30 @@
 //! What a stream holds, and what reads it: chosen once, at the start. Everything behind the decoder moves rows and never looks into
 //! them.
 
+mod decoded;
+
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use metrics::Counter;
 use warehouse_sink_core::{Delivery, Destination, Row, Rows};
 use warehouse_sink_proto::protobuf::SchemaError;
-use warehouse_sink_proto::{
-    ColumnOptions, Empty, EventSchema, MAX_BATCH_BYTES, Note, Partition, Poison, Table, TableDecoder, schema,
-};
+use warehouse_sink_proto::{ColumnOptions, Empty, EventSchema, Note, Partition, Poison, Table, TableDecoder, schema};
 
 use crate::bodiless::{self, Bodiless, WithoutBody};
-use crate::metrics::{Empties, Metrics};
-use crate::payload::{EventDecoder, Noted, Part, PartedBatch, Payload, dead_letter, dead_letter_of};
+use crate::metrics::{ByReason, Empties, Metrics, PoisonReason};
+use crate::payload::{EventDecoder, Noted, Payload};
 use crate::rows::Decode;
 use crate::slabs::Slabs;
 use crate::source::{Incoming, Unreadable};
 use crate::subject::SubjectFilter;
+use decoded::{Decoded, rows};
 
 /// The name of the built-in schema.
 const EVENTS: &str = "causality.v1";
 
 /// Why a message is poison that no route is for.
 const NO_ROUTE: &str = "no route of the settings fits its subject";
-
-/// Why a batch without elements is a dead letter.
-const NO_ELEMENTS: &str =
-    "the batch has no elements, so it makes no row; schema.on_empty_batch says what becomes of such";
-
-/// What a row of a batch counts beside its bytes: its places in the lists of the machine. A message may have many rows, so the limit
-/// on messages does not bound them.
-const ROW_BYTES: usize = 128;
 
 /// What the messages of a stream are. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -148,6 +141,7 @@ impl StreamSchema {
             slabs: Slabs::default(),
             unknown_fields: metrics.unknown_fields.clone(),
             empty: metrics.empty.clone(),
+            poison: metrics.poison.clone(),
         }
     }
 }
@@ -159,6 +153,7 @@ pub struct StreamDecoder {
     slabs: Slabs,
     unknown_fields: Counter,
     empty: Empties,
+    poison: ByReason,
 }
 
 enum Reads {
@@ -172,34 +167,18 @@ impl Decode for StreamDecoder {
     type Payload = Payload;
 
     fn decode<M: Incoming>(&mut self, message: &M) -> Rows<Partition, Payload> {
-        if let Some(Unreadable { reason, .. }) = message.unreadable() {
-            return Rows::One(dead_letter(message, format!("the message can't be read: {reason}")));
-        }
-        if message.body().is_empty()
-            && let Some(rows) = self.decode_nothing(message)
-        {
-            return rows;
-        }
-        let (rows, unknown) = match &mut self.reads {
-            Reads::Events(events) => (events.decode(message), events.unknown_fields()),
-            Reads::Tables(routes, decoders) => {
-                let mut both = routes.iter().zip(decoders);
-                let Some((route, decoder)) = both.find(|(route, _)| route.subject.fits(message.subject())) else {
-                    return Rows::One(dead_letter(message, NO_ROUTE.to_owned()));
-                };
-                if route.table.explodes() {
-                    rows(&route.table, decoder, &self.empty, message)
-                } else {
-                    let row = row(&route.table, decoder, message);
-                    let row = row.unwrap_or_else(|poison| dead_letter(message, poison.to_string()));
-                    (Rows::One(row), decoder.unknown_fields())
-                }
-            }
-        };
+        let Decoded { rows, unknown, poison } = self.decode_message(message);
         if unknown > 0 {
             self.unknown_fields.increment(unknown);
         }
+        if let Some(reason) = poison {
+            self.poison.of(reason).increment(1);
+        }
         rows
+    }
+
+    fn reason(payload: &Payload) -> Option<&str> {
+        payload.reason()
     }
 
     fn keep(&mut self, deliveries: &mut [Delivery<Partition, Payload>]) {
@@ -218,80 +197,46 @@ impl StreamDecoder {
         StreamDecoder { without_body, ..self }
     }
 
+    fn decode_message<M: Incoming>(&mut self, message: &M) -> Decoded {
+        if let Some(Unreadable { reason, .. }) = message.unreadable() {
+            let text = format!("the message can't be read: {reason}");
+            return Decoded::poison(message, PoisonReason::Unreadable, text);
+        }
+        if message.body().is_empty()
+            && let Some(decoded) = self.decode_nothing(message)
+        {
+            return decoded;
+        }
+        match &mut self.reads {
+            Reads::Events(events) => Decoded::one(message, events.row(message), events.unknown_fields()),
+            Reads::Tables(routes, decoders) => {
+                let mut both = routes.iter().zip(decoders);
+                let Some((route, decoder)) = both.find(|(route, _)| route.subject.fits(message.subject())) else {
+                    return Decoded::poison(message, PoisonReason::NoRoute, NO_ROUTE.to_owned());
+                };
+                if route.table.explodes() {
+                    rows(&route.table, decoder, &self.empty, message)
+                } else {
+                    let row = row(&route.table, decoder, message);
+                    Decoded::one(message, row, decoder.unknown_fields())
+                }
+            }
+        }
+    }
+
     /// What a message without a body becomes; none where it is read like any other.
-    fn decode_nothing<M: Incoming>(&mut self, message: &M) -> Option<Rows<Partition, Payload>> {
+    fn decode_nothing<M: Incoming>(&mut self, message: &M) -> Option<Decoded> {
         let kind = bodiless::kind(message);
         match kind {
             Bodiless::Marker => self.empty.marker.increment(1),
             Bodiless::Plain => self.empty.body.increment(1),
         }
         match self.without_body.of(kind) {
-            Empty::Drop => Some(Rows::Many(Vec::new())),
-            Empty::DeadLetter => Some(Rows::One(dead_letter(message, kind.reason().to_owned()))),
+            Empty::Drop => Some(Decoded::good(Rows::Many(Vec::new()), 0)),
+            Empty::DeadLetter => Some(Decoded::poison(message, PoisonReason::Empty, kind.reason().to_owned())),
             Empty::Row => None,
         }
     }
-}
-
-/// The rows of a batch, each settled by itself, and how many fields are not known. A broken element is a dead letter of its own.
-fn rows<M: Incoming>(
-    table: &Table,
-    decoder: &mut TableDecoder,
-    empty: &Empties,
-    message: &M,
-) -> (Rows<Partition, Payload>, u64) {
-    let whole = |reason| (Rows::One(dead_letter(message, reason)), 0);
-    let notes = notes(table, message);
-    let beside = noted_bytes(&notes);
-    let mut batch = match table.explode(body_of(table, message), beside, message.id().published_at) {
-        Ok(batch) => batch,
-        Err(poison) => return whole(poison.to_string()),
-    };
-    let is_empty = batch.elements.is_empty();
-    if is_empty {
-        empty.batch.increment(1);
-        match table.empty_batch() {
-            Empty::Drop => return (Rows::Many(Vec::new()), batch.unknown_fields),
-            Empty::DeadLetter => {
-                return (Rows::One(dead_letter(message, NO_ELEMENTS.to_owned())), batch.unknown_fields);
-            }
-            Empty::Row => batch.elements.push(&[]),
-        }
-    }
-    let (parted, places) = PartedBatch::new(&batch, notes);
-    let parted = Arc::new(parted);
-    let mut rows = Vec::with_capacity(places.len());
-    let (mut unknown, mut broken) = (batch.unknown_fields, 0);
-    let mut body = batch.around;
-    let around = body.len();
-    for (index, (element, place)) in batch.elements.iter().zip(places).enumerate() {
-        body.truncate(around);
-        body.extend_from_slice(element);
-        body.extend_from_slice(batch.end);
-        let row = match decoder.decode(&body, message.id().published_at) {
-            Ok(partition) => Row {
-                bytes: (body.len() + beside + ROW_BYTES) as u64,
-                payload: Payload::Part(Part { batch: Arc::clone(&parted), place }),
-                destination: Destination::Partition(partition),
-            },
-            Err(poison) if is_empty => return whole(poison.to_string()),
-            Err(poison) => {
-                let reason = format!("element {index} of the batch: {poison}");
-                let letter = dead_letter_of(message, &body, reason.clone());
-                broken += letter.bytes;
-                if broken > MAX_BATCH_BYTES as u64 {
-                    let too_many =
-                        format!("its broken elements take more than {MAX_BATCH_BYTES} bytes as dead letters");
-                    return whole(format!("{too_many}: {reason}"));
-                }
-                letter
-            }
-        };
-        // What stands around the elements is counted once.
-        unknown += decoder.unknown_fields().saturating_sub(batch.unknown_fields);
-        rows.push(row);
-    }
-    (Rows::Many(rows), unknown)
 }
 
 fn row<M: Incoming>(table: &Table, decoder: &mut TableDecoder, message: &M) -> Result<Row<Partition, Payload>, Poison> {

@@ -40,7 +40,7 @@ pub use decoder::Decoder;
 pub use event::EventSchema;
 pub use kind::event_kind;
 pub use partition::{EventHour, MAX_ESCAPED_APP_ID, Partition, PartitionTime};
-pub use poison::Poison;
+pub use poison::{Poison, PoisonKind};
 pub use table::{
     Batch, Empty, EventTime, Leaf, LeafKind, MAX_BATCH_BYTES, Note, PayloadColumns, Table, TableColumns, TableDecoder,
     TableOptions, TimeUnit,

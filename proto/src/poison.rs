@@ -94,3 +94,32 @@ pub enum Poison {
         bytes: usize,
     },
 }
+
+/// A kind of reason: few enough to count each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PoisonKind {
+    /// The body is nothing of the format that the schema says.
+    Undecodable,
+    /// A value does not fit its column, or a required one is not there.
+    Misfit,
+    /// The event has no time that a partition could be made of.
+    Time,
+    /// It makes more rows, or a longer path, than are possible.
+    TooLarge,
+}
+
+impl Poison {
+    /// The kind of reason that it is.
+    #[must_use]
+    pub fn kind(&self) -> PoisonKind {
+        match self {
+            Poison::Undecodable { .. } | Poison::NotMessage { .. } => PoisonKind::Undecodable,
+            Poison::Json(error) if error.is_no_json() => PoisonKind::Undecodable,
+            Poison::Json(_) | Poison::Misfit { .. } => PoisonKind::Misfit,
+            Poison::NoTime { .. } | Poison::NoTimestamp { .. } | Poison::FarFuture { .. } => PoisonKind::Time,
+            Poison::TooManyRows { .. } | Poison::FolderTooLong { .. } | Poison::AppIdTooLong { .. } => {
+                PoisonKind::TooLarge
+            }
+        }
+    }
+}

@@ -11,7 +11,7 @@ use crate::history::{Entry, Happening, ProcessId};
 pub type Counters = BTreeMap<&'static str, u64>;
 
 /// What a sweep must meet.
-pub const MUST_HAPPEN: [&str; 21] = [
+pub const MUST_HAPPEN: [&str; 22] = [
     "ack reached nobody: settled before",
     "ack was lost on its way",
     "batch given up: message given back",
@@ -25,6 +25,7 @@ pub const MUST_HAPPEN: [&str; 21] = [
     "message deleted while it was held",
     "message not delivered: the consumer was edited",
     "message of a sequence that is used again",
+    "poison held",
     "poison terminated",
     "redelivered while its write was in flight",
     "row stored twice",
@@ -148,6 +149,7 @@ impl Seen {
             Happening::Received { verdict: Verdict::Term, settled, .. } => {
                 self.add_if("poison terminated", settled.is_some());
             }
+            Happening::Held { what: "holds", .. } => self.add("poison held", 1),
             Happening::Exhausted { .. } => self.add("server exhausted: max ack pending was reached", 1),
             Happening::PutBegun { process, put, key, rows } => {
                 self.puts.insert(*put, (*process, rows.iter().map(|row| row.message).collect()));

@@ -40,6 +40,8 @@ pub struct Bounds {
     pub dead_letter: bool,
     /// Everything that is written is remembered, so that nothing is written twice by one process.
     pub remembers: bool,
+    /// How many poison messages begin a hold while nothing can be decoded; 0 for never.
+    pub hold_after: usize,
 }
 
 /// Something that happened.

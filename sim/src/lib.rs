@@ -42,6 +42,8 @@ mod held;
 #[cfg(madsim)]
 pub mod history;
 #[cfg(madsim)]
+mod hold;
+#[cfg(madsim)]
 mod network;
 #[cfg(madsim)]
 pub mod oracle;

@@ -9,6 +9,7 @@ mod kept_alive;
 mod liveness;
 mod no_loss;
 mod no_phantom;
+mod poison_held;
 mod refused;
 mod right_partition;
 mod settled_once;
@@ -77,6 +78,7 @@ pub fn judge(history: &[Entry]) -> Vec<Judgement> {
         watch(right_partition::RightPartition, history),
         watch(whole::Whole, history),
         watch(terminated::Terminated::default(), history),
+        watch(poison_held::PoisonHeld::default(), history),
         watch(settled_once::SettledOnce::default(), history),
         watch(bounds::HeldBounds::default(), history),
         watch(exhausted::Exhausted::default(), history),

@@ -177,6 +177,7 @@ fn bounds(settings: &Settings) -> Bounds {
         stop: settings.shutdown_timeout + LAST_SETTLEMENTS,
         dead_letter: machine.dead_letter,
         remembers: machine.max_remembered >= 100_000,
+        hold_after: machine.hold_after,
     }
 }
 
@@ -225,6 +226,7 @@ impl Recorder for Watcher {
             "warehouse_sink_buffered_bytes" => "bytes",
             "warehouse_sink_open_partitions" => "open partitions",
             "warehouse_sink_writes_in_flight" => "writes",
+            "warehouse_sink_holding" => "holds",
             _ => return Gauge::noop(),
         };
         let (process, history) = (self.process, self.history.clone());

@@ -47,6 +47,8 @@ pub enum Sabotage {
     TermForAck,
     /// Poison is terminated before it is stored.
     TermBeforeDeadLetter,
+    /// Poison is terminated though nothing can be decoded.
+    TerminateAnyway,
     /// Progress acks are not sent.
     NoProgress,
     /// Some acks are never sent.
@@ -101,7 +103,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Each, and the oracle that must catch it.
-    pub const ALL: [(Sabotage, &'static str); 39] = [
+    pub const ALL: [(Sabotage, &'static str); 40] = [
         (Sabotage::AckWhenFetched, "no un-written ack"),
         (Sabotage::AckWhenWriteStarts, "no un-written ack"),
         (Sabotage::AckUnknown, "no un-written ack"),
@@ -116,6 +118,7 @@ impl Sabotage {
         (Sabotage::AckAtShutdown, "no un-written ack"),
         (Sabotage::TermForAck, "terminated only if poison and stored"),
         (Sabotage::TermBeforeDeadLetter, "terminated only if poison and stored"),
+        (Sabotage::TerminateAnyway, "poison is held"),
         (Sabotage::NoProgress, "kept alive"),
         (Sabotage::ForgetAcks, "settled exactly once"),
         (Sabotage::AckTwice, "settled exactly once"),
@@ -147,6 +150,7 @@ impl Sabotage {
     pub(crate) fn config(self, mut config: Config) -> Config {
         match self {
             Sabotage::TermBeforeDeadLetter => config.dead_letter = false,
+            Sabotage::TerminateAnyway => config.hold_after = 0,
             Sabotage::LateFlush => config.flush_interval *= 10,
             Sabotage::ManyPartitions => config.max_open_partitions += 10,
             Sabotage::ManyWrites => config.max_concurrent_writes += 10,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use warehouse_sink_core::{Backoff, Config};
 use warehouse_sink_jetstream_model::{ConsumerConfig, Start, StreamConfig};
 
-use crate::time;
+use crate::{hold, time};
 
 /// The largest message with everything around it, in bytes.
 pub const MAX_MESSAGE: u64 = 1100;
@@ -50,6 +50,9 @@ pub struct Settings {
     pub latency: Duration,
     /// The share of messages, in percent, that are poison.
     pub poison: u8,
+    /// So many messages at the beginning are poison only, as where the schema is wrong.
+    #[serde(default)]
+    pub poison_first: u64,
     /// The share of messages, in percent, that hold several rows or none.
     pub many_rows: u8,
     /// How many partitions there are.
@@ -90,6 +93,10 @@ struct MachineConfig {
     #[serde(with = "time")]
     ack_wait: Duration,
     dead_letter: bool,
+    #[serde(default)]
+    hold_after: usize,
+    #[serde(default)]
+    hold_share: Option<u8>,
     max_remembered: usize,
     jitter_seed: u64,
 }
@@ -177,6 +184,7 @@ impl Settings {
             messages: rng.u64(20..100),
             faults_for: millis(rng, 8_000, 30_000),
             latency: Duration::from_micros(rng.u64(400..30_000)),
+            poison_first: 0,
             poison: if rng.bool() { rng.u8(1..20) } else { 0 },
             many_rows: if rng.bool() { rng.u8(5..50) } else { 0 },
             partitions: rng.u8(1..6),
@@ -189,6 +197,7 @@ impl Settings {
         if rng.u8(..6) == 0 {
             settings.max_ack_pending = Some(1 + rng.usize(..settings.machine.max_messages));
         }
+        hold::draw(&mut settings);
         settings
     }
 
@@ -241,6 +250,8 @@ fn machine(rng: &mut Rng, seed: u64) -> Config {
         nak: Backoff { initial: millis(rng, 100, 1_000), max: millis(rng, 1_000, 8_000) },
         ack_wait: millis(rng, 1_000, 8_000),
         dead_letter: rng.u8(..4) > 0,
+        hold_after: 0,
+        hold_share: None,
         max_remembered: if rng.u8(..8) == 0 { rng.usize(..10) } else { 100_000 },
         jitter_seed: seed,
     }

@@ -57,10 +57,12 @@ impl<F: Fn(&Case) -> bool> Search<F> {
     }
 
     fn simplify_settings(&mut self) {
-        let simpler: [fn(&mut Settings); 8] = [
+        let simpler: [fn(&mut Settings); 10] = [
             |settings| settings.replicas = 1,
             |settings| settings.workers = 1,
             |settings| settings.poison = 0,
+            |settings| settings.poison_first = 0,
+            |settings| settings.machine.hold_after = 0,
             |settings| settings.many_rows = 0,
             |settings| settings.partitions = 1,
             |settings| settings.stream_max_messages = None,

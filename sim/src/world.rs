@@ -14,6 +14,7 @@ use crate::event::{Breaks, Event, EventRow};
 use crate::fault::{Call, Fault, Plan, Sorted};
 use crate::held::Meters;
 use crate::history::{Entry, Happening, History, ProcessId, now};
+use crate::hold;
 use crate::network::Network;
 use crate::process::{Death, Process, Trap};
 use crate::sabotage::Sabotage;
@@ -302,7 +303,12 @@ impl World {
     /// Waits until everything is settled, as long as that may take.
     async fn come_to_rest(&mut self) {
         let end = now().saturating_add(time_to_rest(&self.settings));
+        let (mut mend_at, mut number) = (now(), self.settings.messages + 1);
         loop {
+            if mend_at <= now() {
+                number = self.mend(number).await;
+                mend_at = now().saturating_add(hold::round(&self.settings));
+            }
             self.turn();
             tokio::time::sleep(TURN).await;
             let unsettled = self.network.unsettled();
@@ -332,6 +338,17 @@ impl World {
         running.into_iter().find_map(|running| running.meters.left().map(|left| (running.id, left)))
     }
 
+    /// The producer is mended, and goes on until all is settled. Gives the number of its next message.
+    async fn mend(&mut self, mut number: u64) -> u64 {
+        for event in hold::mended(&self.settings, number) {
+            number += 1;
+            self.network.publish(event);
+            self.turn();
+            tokio::time::sleep(TURN).await;
+        }
+        number
+    }
+
     async fn stop_all(&mut self) {
         self.later.clear();
         (0..self.replicas.len()).for_each(|replica| self.ask_to_stop(replica, Duration::from_secs(3600)));
@@ -356,7 +373,8 @@ fn time_to_rest(settings: &Settings) -> Duration {
     let round = machine.flush_interval + machine.nak.max + machine.retry.max + machine.ack_wait * 2;
     let waits = round + settings.write_timeout + settings.shutdown_timeout + Duration::from_secs(30);
     let rounds = 2 + settings.messages as u32 / settings.fetch_batch.min(2) as u32;
-    waits + (machine.flush_interval + Duration::from_secs(1)) * rounds
+    let mended = if machine.hold_after > 0 { hold::round(settings) * hold::ROUNDS } else { Duration::ZERO };
+    waits + mended + (machine.flush_interval + Duration::from_secs(1)) * rounds
 }
 
 async fn publish(network: Arc<Network>, settings: Arc<Settings>) {
@@ -378,5 +396,7 @@ fn draw_event(rng: &mut Rng, number: u64, settings: &Settings) -> Event {
         let partition = Destination::Partition(rng.u8(..settings.partitions));
         EventRow { destination: if poison { Destination::DeadLetter } else { partition }, padding: rng.u8(..120) }
     });
-    Event { number, rows: rows.collect() }
+    let mut event = Event { number, rows: rows.collect() };
+    hold::spoil(&mut event, settings);
+    event
 }

@@ -16,6 +16,7 @@ use warehouse_sink_io::source::nats::{Api, Login, Mark, NatsConfig, Secret as Pl
 use warehouse_sink_proto::{ColumnOptions, PartitionTime, PayloadColumns, TimeUnit};
 
 use super::keys::{Nats, Schema, Settings};
+use super::percent::Percent;
 use super::routes::{Messages, Routes};
 use super::schema_types::Format;
 use super::types::{ColumnNames, Prefix, Secret};
@@ -93,6 +94,8 @@ impl Settings {
             nak: Backoff { initial: storage.nak_initial, max: storage.nak_max },
             ack_wait: self.ack_wait(),
             dead_letter: self.dead_letter.enabled,
+            hold_after: self.dead_letter.hold_after,
+            hold_share: self.dead_letter.hold_share.map(Percent::get),
             max_remembered: self.max_ack_pending().max(LEAST_REMEMBERED),
             jitter_seed,
         }

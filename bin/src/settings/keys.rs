@@ -10,6 +10,7 @@ use warehouse_sink_io::encode::{Compression, Encodings};
 use warehouse_sink_proto::{Empty, PartitionTime, PayloadColumns, TimeUnit};
 
 use super::address::{ListenAddress, NatsUrls};
+use super::percent::Percent;
 use super::problem::Origins;
 use super::reader::Reader;
 use super::routes::Routes;
@@ -203,6 +204,13 @@ settings! {
     dead_letter: DeadLetter {
         /// Store them, byte for byte, before they are terminated. Without it they are terminated and gone.
         enabled: bool = Is("true");
+        /// So many poison messages since the start, and none that could be decoded: then the schema is wrong, not the messages. Poison is *held*:
+        /// it is given back, none is terminated, and the sink is not ready, until something can be decoded. `0` for never. See
+        /// [operations](operations.md#poison-is-held).
+        hold_after: usize = Is("1000");
+        /// Once something was decoded: poison is held, too, while more than this share of the new messages can't be decoded, such as `20%`, judged by
+        /// `hold_after` messages at a time. Good messages are written all the same.
+        hold_share: Option<Percent> = Unset;
         /// What a dead letter's key begins with. It must lie outside `storage.prefix`, where readers look for events.
         prefix: Option<Prefix> = Derived("`storage.prefix` with `-dead-letter` after it");
     }

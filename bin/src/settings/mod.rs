@@ -17,6 +17,7 @@ mod file;
 mod files;
 mod keys;
 mod nearest;
+mod percent;
 mod problem;
 mod reader;
 mod reference;

@@ -263,8 +263,14 @@ fn both(first: impl Display, has_first: bool, second: impl Display, has_second: 
     broken.push(format!("{given} is set without {missing}: set both or neither"));
 }
 
-/// Readers take every file under the events' prefix for events.
+/// Readers take every file under the events' prefix for events; and a share is of some messages.
 fn dead_letter(settings: &Settings, broken: &mut Vec<String>) {
+    if settings.dead_letter.hold_share.is_some() && settings.dead_letter.hold_after == 0 {
+        broken.push(
+            "dead_letter.hold_share is judged by dead_letter.hold_after messages at a time, which is 0: raise it, or leave hold_share out"
+                .to_owned(),
+        );
+    }
     let (events, dead) = (&settings.storage.prefix, settings.dead_letter_prefix());
     let within = !events.as_str().is_empty() && events.contains(&dead);
     if settings.dead_letter.enabled && (within || dead.contains(events)) {

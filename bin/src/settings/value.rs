@@ -135,6 +135,15 @@ macro_rules! count {
 
 count!(NonZeroUsize, NonZeroU32);
 
+impl Value for usize {
+    const KIND: &'static str = "count or 0";
+    const EXPECTED: &'static str = "a whole number, 0 included";
+
+    fn from_raw(raw: &Raw) -> Option<Self> {
+        raw.integer()?.try_into().ok()
+    }
+}
+
 impl Value for bool {
     const KIND: &'static str = "boolean";
     const EXPECTED: &'static str = "true or false";
@@ -234,6 +243,7 @@ mod tests {
             assert_eq!(plain::<NonZeroUsize>(wrong), None, "{wrong:?}");
         }
         assert_eq!(plain::<NonZeroU32>("4294967296"), None, "more than the type holds");
+        assert_eq!((plain::<usize>("0"), usize::from_raw(&Raw::Integer(-1))), (Some(0), None));
     }
 
     #[test]

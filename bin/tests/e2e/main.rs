@@ -15,6 +15,7 @@ mod events_table;
 mod exactly_once;
 mod files;
 mod green;
+mod hold;
 mod hostile;
 mod inspect;
 mod json;

@@ -158,6 +158,11 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "nats.token and nats.nkey_seed and nats.credentials_file exclude each other",
         "keep one of them",
     ),
+    (
+        "[dead_letter]\nhold_after = 0\nhold_share = \"5%\"",
+        "dead_letter.hold_share is judged by dead_letter.hold_after messages at a time, which is 0",
+        "raise it, or leave hold_share out",
+    ),
     ("[dead_letter]\nprefix = \"events\"", "dead_letter.prefix (\"events\") and storage.prefix", "change one of them"),
     ("[dead_letter]\nprefix = \"events/dead\"", "dead_letter.prefix (\"events/dead\") and", "change one of them"),
     (

@@ -57,6 +57,8 @@ sort_by = ["device_id"]
 [dead_letter]
 enabled = false
 prefix = "dead"
+hold_after = 1010
+hold_share = "41%"
 [shutdown]
 timeout = "38s"
 "#;
@@ -85,6 +87,8 @@ fn the_machine_and_the_driver_get_each_value_where_it_belongs() {
         ack_wait: seconds(31),
         max_ack_pending: 123_456,
         dead_letter: false,
+        hold_after: 1010,
+        hold_share: Some(41),
         // What is derived from max_ack_pending has a least value.
         max_remembered: 500_000,
         jitter_seed: 39,

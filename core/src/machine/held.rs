@@ -60,6 +60,11 @@ impl Held {
         self.may_hold(message.stream_sequence) && self.messages.contains_key(&message)
     }
 
+    /// Whether a message is held that is nothing but poison.
+    pub fn is_poison(&self, message: MessageId) -> bool {
+        self.messages.get(&message).is_some_and(|held| held.poison)
+    }
+
     /// Whether a message of this sequence can be held. Most that come are newer than all that are, and cost one comparison.
     fn may_hold(&self, stream_sequence: u64) -> bool {
         self.messages.last_key_value().is_some_and(|(last, _)| stream_sequence <= last.stream_sequence)
@@ -136,7 +141,7 @@ impl Held {
 }
 
 /// The first and the last that a message of this sequence can be.
-fn every_message_of(stream_sequence: u64) -> [MessageId; 2] {
+pub(super) fn every_message_of(stream_sequence: u64) -> [MessageId; 2] {
     [i64::MIN, i64::MAX].map(|published_at| MessageId { stream_sequence, published_at })
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Machine;
-use super::held::HeldMessage;
+use super::held::{HeldMessage, every_message_of};
 use super::open::ClosedBatch;
 use crate::{BatchRow, Delivery, Destination, MessageId, Row, Timestamp};
 
@@ -16,6 +16,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         for delivery in deliveries {
             self.take_in_one(now, delivery);
         }
+        self.turned_away.clear();
     }
 
     fn take_in_one(&mut self, now: Timestamp, delivery: Delivery<P, R>) {
@@ -33,16 +34,21 @@ impl<P: Clone + Ord, R> Machine<P, R> {
     }
 
     fn buffer(&mut self, now: Timestamp, delivery: Delivery<P, R>) {
-        let Delivery { id, message, delivery_count, rows } = delivery;
-        let rivals = self.held.contest(message);
+        let rivals = self.rivals_of(delivery.message);
         if self.shutdown.is_some() {
-            self.give_back(id, Duration::ZERO);
+            self.give_back(delivery.id, Duration::ZERO);
             return;
         }
         if self.held.bytes() > self.config.max_bytes {
-            self.give_back_for_room(id, delivery_count);
+            // There is no room: the rows of those before it took more bytes than their messages, by which they were asked for.
+            self.give_back_later(delivery.id, delivery.delivery_count);
             return;
         }
+        if self.holds_back(delivery.message, delivery.rows.as_slice()) {
+            self.hold_back(&delivery);
+            return;
+        }
+        let Delivery { id, message, delivery_count, rows } = delivery;
         let mut held = HeldMessage {
             delivery: id,
             delivery_count,
@@ -69,6 +75,19 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             self.remember_written(message, held.poison);
             self.settle_stored(id, held.poison, !held.rivals.is_empty());
         }
+    }
+
+    /// The messages of this one's sequence that are held, and those that came just before it and were given back: fetchers overtake each
+    /// other, so that the server may have any of them.
+    fn rivals_of(&mut self, message: MessageId) -> Vec<MessageId> {
+        let mut rivals = self.held.contest(message);
+        if !self.turned_away.is_empty() {
+            let [first, last] = every_message_of(message.stream_sequence);
+            let others = self.turned_away.range(first..=last).filter(|other| **other != message);
+            let more: Vec<MessageId> = others.filter(|other| !rivals.contains(other)).copied().collect();
+            rivals.extend(more);
+        }
+        rivals
     }
 
     fn buffer_row(&mut self, now: Timestamp, message: MessageId, index: u32, row: Row<P, R>, held: &mut HeldMessage) {

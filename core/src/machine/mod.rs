@@ -4,11 +4,13 @@
 //! - `open`: the batches that fill
 //! - `writes`: the batches that are closed, and their attempts
 //! - `held`: the messages that are neither settled nor given back
+//! - `hold`: whether poison is given back instead of being terminated, because nothing can be decoded
 //! - `settle`: the only place that settles
 //! - `written`: what was written, so that a redelivery is not
 //! - `pacing`: what happens because time passed
 
 mod held;
+mod hold;
 mod intake;
 mod open;
 mod pacing;
@@ -22,6 +24,7 @@ mod tests;
 use std::collections::{BTreeSet, VecDeque};
 
 use held::Held;
+use hold::Watch;
 use open::OpenBatches;
 use writes::Writes;
 use written::Written;
@@ -40,8 +43,11 @@ pub struct Machine<P, R> {
     /// When held deliveries are next looked through for those that need a progress ack.
     next_progress: Timestamp,
     shutdown: Option<Timestamp>,
-    /// Messages that were given back because their write failed, and that this process has not stored since.
+    /// Messages that were given back because their write failed or poison is held, and that this process has not stored since.
     unstored: BTreeSet<MessageId>,
+    /// Messages that were not taken in, or held no more, since the event began.
+    turned_away: BTreeSet<MessageId>,
+    watch: Watch,
     abandoned: u64,
 }
 
@@ -69,6 +75,32 @@ pub struct Stats {
     pub writes_waiting: usize,
     /// Messages given back because the shutdown's deadline came.
     pub abandoned_messages: u64,
+    /// The hold, while there is one.
+    pub hold: Option<Hold>,
+}
+
+/// A hold: messages that can't be decoded are given back, and none is terminated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Hold {
+    /// Why it holds.
+    pub cause: HoldCause,
+    /// How many messages were looked at for that.
+    pub messages: usize,
+    /// How many of them are poison.
+    pub poison: usize,
+    /// The stream sequence of the first of these.
+    pub first_sequence: u64,
+    /// Messages given back so far, each counted once as far as this process remembers them.
+    pub given_back: u64,
+}
+
+/// Why poison is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HoldCause {
+    /// Nothing at all could be decoded since the start: [`Config::hold_after`].
+    NothingDecoded,
+    /// Too many of the last messages could not be decoded: [`Config::hold_share`].
+    Share,
 }
 
 impl<P: Clone + Ord, R> Machine<P, R> {
@@ -88,6 +120,8 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             next_progress: Timestamp::ZERO,
             shutdown: None,
             unstored: BTreeSet::new(),
+            turned_away: BTreeSet::new(),
+            watch: Watch::default(),
             abandoned: 0,
             config,
         })
@@ -140,7 +174,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         self.shutdown.is_some() && self.held.is_empty() && self.writes.is_empty() && self.open.is_empty()
     }
 
-    /// How many messages were given back because their write failed and, as far as this process knows, are not stored: those above this
+    /// How many messages were given back because their write failed or poison is held and, as far as this process knows, are not stored: those above this
     /// stream sequence. What was given back longest ago is forgotten, over the limit of what is remembered.
     pub fn unstored_above(&self, stream_sequence: u64) -> usize {
         let first = MessageId { stream_sequence: stream_sequence.saturating_add(1), published_at: i64::MIN };
@@ -156,6 +190,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             writes_in_flight: self.writes.in_flight(),
             writes_waiting: self.writes.waiting(),
             abandoned_messages: self.abandoned,
+            hold: self.watch.hold(),
         }
     }
 }

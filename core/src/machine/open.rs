@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{BatchRow, Config, Destination, Timestamp};
+use crate::{BatchRow, Config, Destination, MessageId, Timestamp};
 
 /// The open batches, and their order of age.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -101,6 +101,16 @@ impl<P: Clone + Ord, R> OpenBatches<P, R> {
         self.rows -= batch.rows.len();
         self.bytes = self.bytes.saturating_sub(batch.bytes);
         Some(ClosedBatch { destination, rows: batch.rows, bytes: batch.bytes, opened_at: batch.opened_at })
+    }
+
+    /// Drops the batch of dead letters if all of its messages are withdrawn; gives them, once for each row.
+    pub fn withdraw_dead_letters(&mut self, is_withdrawn: impl Fn(MessageId) -> bool) -> Vec<MessageId> {
+        let batch = self.batches.get(&Destination::DeadLetter);
+        if !batch.is_some_and(|batch| batch.rows.iter().all(|row| is_withdrawn(row.message))) {
+            return Vec::new();
+        }
+        let closed = self.close(&Destination::DeadLetter);
+        closed.into_iter().flat_map(|closed| closed.rows).map(|row| row.message).collect()
     }
 
     /// Closes the batch that was opened first.

@@ -24,7 +24,7 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             Some(Ended::GivenUp(members)) => {
                 self.commands.push_back(Command::Discard { batch });
                 for (message, _) in members {
-                    self.row_given_up(batch, message);
+                    self.row_given_up(batch.0, message);
                 }
             }
         }
@@ -37,21 +37,30 @@ impl<P: Clone + Ord, R> Machine<P, R> {
             self.written.insert_row(member);
         }
         if let Some(held) = last {
-            self.settle_ended(batch, message, held);
+            self.settle_ended(batch.0, message, held);
         }
     }
 
-    fn row_given_up(&mut self, batch: BatchId, message: MessageId) {
-        if let Some(held) = self.held.end_row(message, true).and_then(|end| end.last) {
-            self.settle_ended(batch, message, held);
+    /// A row is not going to be written. Whether its message was given back with that: it was the last of its rows.
+    fn row_given_up(&mut self, roll: u64, message: MessageId) -> bool {
+        let last = self.held.end_row(message, true).and_then(|end| end.last);
+        let is_last = last.is_some();
+        if let Some(held) = last {
+            self.settle_ended(roll, message, held);
         }
+        is_last
     }
 
-    /// Settles a message; this batch held the last of its rows.
-    fn settle_ended(&mut self, batch: BatchId, message: MessageId, held: HeldMessage) {
+    /// A row is taken out of a batch that was never tried. Whether its message was given back with that.
+    pub(super) fn row_withdrawn(&mut self, message: MessageId) -> bool {
+        self.row_given_up(u64::MAX, message)
+    }
+
+    /// Settles a message; its last row has ended.
+    fn settle_ended(&mut self, roll: u64, message: MessageId, held: HeldMessage) {
         if held.failed {
             // One roll for the whole batch: its messages come back together and fill one batch again.
-            let dice = dice(self.config.jitter_seed, batch.0);
+            let dice = dice(self.config.jitter_seed, roll);
             let delay = self.config.nak.delay(held.delivery_count.saturating_sub(1), dice);
             let delay = if self.shutdown.is_some() { Duration::ZERO } else { delay };
             self.give_back(held.delivery, delay);
@@ -70,11 +79,18 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         self.unstored.remove(&message);
     }
 
-    fn remember_unstored(&mut self, message: MessageId) {
-        self.unstored.insert(message);
+    /// Remembers a message that was given back; whether it was not known as such.
+    pub(super) fn remember_unstored(&mut self, message: MessageId) -> bool {
+        let is_new = self.unstored.insert(message);
         if self.unstored.len() > self.config.max_remembered {
             self.unstored.pop_first();
         }
+        is_new
+    }
+
+    /// Whether the message was given back and has not been stored since.
+    pub(super) fn is_unstored(&self, message: MessageId) -> bool {
+        self.unstored.contains(&message)
     }
 
     /// Settles a delivery of a message that is stored, unless it is contested: another message of its sequence is known and not stored.
@@ -101,9 +117,8 @@ impl<P: Clone + Ord, R> Machine<P, R> {
         self.commands.push_back(Command::Forget { delivery });
     }
 
-    /// Gives back a delivery that there is no room for: the rows of those before it took more bytes than their messages, by which
-    /// they were asked for.
-    pub(super) fn give_back_for_room(&mut self, delivery: DeliveryId, delivery_count: u64) {
+    /// Gives back a delivery that can't be taken in now, with the delay that grows.
+    pub(super) fn give_back_later(&mut self, delivery: DeliveryId, delivery_count: u64) {
         let dice = dice(self.config.jitter_seed, delivery.0);
         let delay = self.config.nak.delay(delivery_count.saturating_sub(1), dice);
         self.give_back(delivery, delay);

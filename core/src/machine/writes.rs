@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::open::ClosedBatch;
 use crate::backoff::dice;
-use crate::{BatchId, Command, Config, Failure, MessageId, ObjectName, Outcome, Timestamp, Write};
+use crate::{BatchId, Command, Config, Destination, Failure, MessageId, ObjectName, Outcome, Timestamp, Write};
 
 /// One row of a batch: its message, and its place among the message's rows.
 pub(super) type Member = (MessageId, u32);
@@ -49,7 +49,7 @@ pub(super) enum Ended {
     GivenUp(Vec<Member>),
 }
 
-impl<P, R> Writes<P, R> {
+impl<P: PartialEq, R> Writes<P, R> {
     pub fn new() -> Self {
         Writes {
             batches: BTreeMap::new(),
@@ -136,6 +136,22 @@ impl<P, R> Writes<P, R> {
         let delay = config.retry.delay(retry, dice(config.jitter_seed, id.0.rotate_left(32) ^ retry));
         self.backing_off.insert((now.saturating_add(delay), id));
         None
+    }
+
+    /// Drops the batches of dead letters that were never tried, which the driver does not know of, if all of their messages are withdrawn.
+    /// Gives these, once for each row.
+    pub fn withdraw_dead_letters(&mut self, is_withdrawn: impl Fn(MessageId) -> bool) -> Vec<MessageId> {
+        let is_one = |batch: &Batch<P, R>| match &batch.state {
+            State::New(write) if write.destination == Destination::DeadLetter => {
+                batch.members.iter().all(|(message, _)| is_withdrawn(*message))
+            }
+            _ => false,
+        };
+        let ids: BTreeSet<BatchId> =
+            self.batches.iter().filter(|(_, batch)| is_one(batch)).map(|(id, _)| *id).collect();
+        self.ready.retain(|id| !ids.contains(id));
+        let members = ids.into_iter().filter_map(|id| self.remove(id)).flatten();
+        members.map(|(message, _)| message).collect()
     }
 
     fn remove(&mut self, id: BatchId) -> Option<Vec<Member>> {

@@ -11,6 +11,8 @@ use crate::world::World;
 pub enum Promise {
     /// An ack, or a term, is sent for a message whose rows are all in the store; a term is for poison alone.
     StoredFirst,
+    /// While a process could decode nothing, it terminates fewer messages than begin a hold.
+    Held,
     /// Each delivery is settled once, and what is not settled is held.
     SettledOnce,
     /// Messages, bytes, open partitions and writes stay within their limits.
@@ -38,6 +40,12 @@ pub fn is_stored(world: &World, scenario: &Scenario, message: u8) -> bool {
 pub fn settlement(world: &mut World, scenario: &Scenario, message: u8, term: bool) {
     if !is_stored(world, scenario, message) || term != scenario.is_poison(message) {
         world.breaks(Promise::StoredFirst);
+    }
+    if term && scenario.config.hold_after > 0 && !world.process.decoded {
+        world.process.terminated.insert(message);
+        if world.process.terminated.len() >= scenario.config.hold_after {
+            world.breaks(Promise::Held);
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! | promise | property |
 //! |---|---|
 //! | acked only when stored, terminated only poison | `stored first`, `nothing lost` |
+//! | terminated no more while nothing can be decoded | `held` |
 //! | each delivery settled exactly once, nothing unaccounted for | `settled once` |
 //! | bounded messages, bytes, partitions, writes | `bounded` |
 //! | kept alive within half of the ack wait | `kept alive` |
@@ -99,6 +100,7 @@ fn wrong_machines_are_found_out() {
         (Sabotage::NoRewrite, "split", "heals"),
         (Sabotage::NoDeadline, "split", "drained"),
         (Sabotage::RowsAreReversed, "split", "objects"),
+        (Sabotage::NoHold, "wrong", "held"),
     ] {
         let started = Instant::now();
         assert!(finds(sabotage, world, promise), "{sabotage:?} is not found to break \"{promise}\"");

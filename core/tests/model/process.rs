@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use warehouse_sink_core::{BatchId, Command, Config, DeliveryId, Destination, Machine, ObjectName, Timestamp};
+use warehouse_sink_core::{BatchId, Command, DeliveryId, Destination, Machine, ObjectName, Timestamp};
+
+use crate::scenario::Scenario;
 
 /// A row as the machine carries it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,18 +41,24 @@ pub struct Process {
     /// Kept objects of which a write ended without an answer.
     pub maybe_applied: BTreeSet<BatchId>,
     pub deadline: Option<Timestamp>,
+    /// A message was handed in that is not poison only.
+    pub decoded: bool,
+    /// What was terminated, where that may be too much.
+    pub terminated: BTreeSet<u8>,
 }
 
 impl Process {
-    pub fn start(config: &Config) -> Self {
+    pub fn start(scenario: &Scenario) -> Self {
         Process {
-            machine: Machine::new(config.clone()).unwrap(),
+            machine: Machine::new(scenario.sabotage.config(scenario.config.clone())).unwrap(),
             todo: VecDeque::new(),
             unsettled: BTreeMap::new(),
             kept: BTreeMap::new(),
             in_flight: BTreeSet::new(),
             maybe_applied: BTreeSet::new(),
             deadline: None,
+            decoded: false,
+            terminated: BTreeSet::new(),
         }
     }
 

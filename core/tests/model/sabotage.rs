@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use warehouse_sink_core::{BatchId, Command, Event, Failure, Outcome, Timestamp};
+use warehouse_sink_core::{BatchId, Command, Config, Event, Failure, Outcome, Timestamp};
 
 use crate::process::Row;
 
@@ -40,9 +40,17 @@ pub enum Sabotage {
     NoDeadline,
     /// The rows of an object are not in order.
     RowsAreReversed,
+    /// Poison is terminated however much of it there is.
+    NoHold,
 }
 
 impl Sabotage {
+    /// The configuration that the wrong machine runs with.
+    pub fn config(self, config: Config) -> Config {
+        let hold_after = if self == Sabotage::NoHold { 0 } else { config.hold_after };
+        Config { hold_after, ..config }
+    }
+
     /// What the machine is told in the place of what happened.
     pub fn event(self, event: Event<u8, Row>, in_flight: &BTreeSet<BatchId>) -> Event<u8, Row> {
         let Event::UploadResult { batch, outcome } = event else {

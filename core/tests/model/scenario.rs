@@ -79,6 +79,13 @@ impl Scenario {
         Self::new("poison", &[&[PARTITION], &[POISON]], 2)
     }
 
+    /// Two poison messages, which are enough for a hold, before a good one that ends it.
+    pub fn wrong() -> Self {
+        let scenario = Self::new("wrong", &[&[POISON], &[POISON], &[PARTITION]], 1);
+        let config = Config { hold_after: 2, ..scenario.config };
+        Scenario { config, ..scenario }
+    }
+
     /// Three messages, each a batch of its own, of which two may be held.
     pub fn narrow() -> Self {
         let scenario = Self::new("narrow", &[&[PARTITION], &[PARTITION], &[OTHER]], 1);
@@ -91,9 +98,9 @@ impl Scenario {
         let faults = [("crashes", CRASHES), ("shutdown", SHUTDOWN), ("silence", SILENCE), ("ends", ENDS)];
         let with = |world: Self| faults.map(|(faults, budget)| Scenario { faults, budget, ..world.clone() });
         let [split, poison] = [with(Self::split()), with(Self::poison())];
-        let [[crashes, _, silence, _], [more_crashes, shutdown, more_silence, _]] =
-            [with(Self::narrow()), with(Self::queue())];
-        let mut three_messages = [crashes, silence, more_crashes, shutdown, more_silence];
+        let [[crashes, _, silence, _], [more_crashes, shutdown, more_silence, _], [.., held, _]] =
+            [with(Self::narrow()), with(Self::queue()), with(Self::wrong())];
+        let mut three_messages = [crashes, silence, more_crashes, shutdown, more_silence, held];
         // With three messages a second pause would multiply the states, and find nothing that two messages do not show.
         three_messages.iter_mut().for_each(|scenario| scenario.budget.pauses = scenario.budget.pauses.min(1));
         split.into_iter().chain(poison).chain(three_messages).collect()
@@ -136,6 +143,8 @@ fn config(max_concurrent_writes: usize) -> Config {
         nak: soon,
         ack_wait: 4 * TICK,
         dead_letter: true,
+        hold_after: 0,
+        hold_share: None,
         max_remembered: 100,
         jitter_seed: 7,
     }

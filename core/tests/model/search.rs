@@ -139,7 +139,7 @@ impl Model for Scenario {
             return;
         }
         // The crash of a process that has done nothing yet changes nothing.
-        if world.left.crashes > 0 && world.process != Process::start(&self.config) {
+        if world.left.crashes > 0 && world.process != Process::start(self) {
             steps.push(Step::Crash);
         }
         if !world.process.todo.is_empty() {
@@ -168,6 +168,7 @@ impl Model for Scenario {
 fn promises() -> Vec<Property<Scenario>> {
     vec![
         Property::always("stored first", |_, world: &World| Scenario::keeps(world, Promise::StoredFirst)),
+        Property::always("held", |_, world: &World| Scenario::keeps(world, Promise::Held)),
         Property::always("settled once", |_, world: &World| Scenario::keeps(world, Promise::SettledOnce)),
         Property::always("bounded", |_, world: &World| Scenario::keeps(world, Promise::Bounded)),
         Property::always("kept alive", |_, world: &World| Scenario::keeps(world, Promise::KeptAlive)),
@@ -205,6 +206,7 @@ fn examples() -> Vec<Property<Scenario>> {
         Property::sometimes("the deadline comes in the midst of a write", |_, world: &World| {
             world.process.is_past_deadline(world.now) && !world.process.in_flight.is_empty()
         }),
+        Property::sometimes("poison is held", |_, world: &World| world.process.machine.stats().hold.is_some()),
         Property::sometimes("a row is stored twice for a reason", |_, world: &World| world.store.has_twice()),
     ]
 }

@@ -45,7 +45,7 @@ impl World {
             left: scenario.budget,
             stream: vec![Message::new(); scenario.messages.len()],
             store: Store::default(),
-            process: Process::start(&scenario.config),
+            process: Process::start(scenario),
             late: BTreeSet::new(),
             excused: BTreeSet::new(),
             broken: None,
@@ -79,6 +79,7 @@ impl World {
         stored.deliveries += 1;
         stored.state = State::Pending { until: self.now.saturating_add(scenario.config.ack_wait) };
         let id = scenario.delivery(message, stored.deliveries);
+        self.process.decoded |= scenario.config.hold_after > 0 && !scenario.is_poison(message);
         self.process.unsettled.insert(id, crate::process::Unsettled { message, alive: self.now });
         let rows = (0..).zip(&scenario.messages[usize::from(message)]);
         let rows = rows.map(|(index, destination)| CoreRow {
@@ -138,7 +139,7 @@ impl World {
 
     /// A new process takes the place of the old one, which was drained or died.
     pub fn restart(&mut self, scenario: &Scenario) {
-        let process = std::mem::replace(&mut self.process, Process::start(&scenario.config));
+        let process = std::mem::replace(&mut self.process, Process::start(scenario));
         for (batch, object) in process.kept {
             self.excused.extend(&object.rows);
             if process.in_flight.contains(&batch) {

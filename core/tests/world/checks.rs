@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use warehouse_sink_core::Destination;
+
 use crate::server::RowKey;
 use crate::steps::MAX_MESSAGE_BYTES;
 use crate::world::World;
@@ -64,12 +66,15 @@ fn flushed_in_time(world: &mut World) {
     }
 }
 
-/// The rows of held messages that are not in a write, were not given up, and are not stored.
+/// The rows of held messages that are not in a write, were not given up, and are not stored. Where poison can be held, dead letters may have been
+/// withdrawn from their batch.
 fn waiting(world: &World) -> BTreeSet<RowKey> {
     let process = &world.process;
     let in_write: BTreeSet<&RowKey> = process.kept.values().flat_map(|object| &object.rows).collect();
     let held = process.ledger.unsettled.values().flat_map(|unsettled| process.ledger.wanted(unsettled.message));
-    held.filter(|row| !in_write.contains(row) && !process.given_up.contains(row) && !world.store.has(row))
+    let stays = |row: &&RowKey| world.config().hold_after == 0 || row.destination != Destination::DeadLetter;
+    held.filter(stays)
+        .filter(|row| !in_write.contains(row) && !process.given_up.contains(row) && !world.store.has(row))
         .cloned()
         .collect()
 }

@@ -1,4 +1,4 @@
-//! The end of every run: nothing fails any more, so everything has to be stored and settled.
+//! The end of every run: nothing fails any more, and the producer sends what can be decoded, so everything has to be stored and settled.
 
 use std::time::Duration;
 
@@ -13,6 +13,9 @@ pub fn heal(world: &mut World) {
     world.stop_losing_settlements();
     for _ in 0..ROUNDS {
         turn(world);
+        if world.process.machine.stats().hold.is_some() {
+            world.publish_good();
+        }
         if world.server.all_done() && world.process.machine.stats().messages == 0 {
             return finished(world);
         }

@@ -1,14 +1,18 @@
 //! What one process was handed and what it settled: the judge of every settlement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use warehouse_sink_core::{Delivery, DeliveryId, Destination, MessageId, Timestamp};
+use warehouse_sink_core::{Config, Delivery, DeliveryId, Destination, MessageId, Timestamp};
 
 use crate::server::RowKey;
 use crate::store::Store;
 
 pub struct Ledger {
     dead_letter: bool,
+    hold_after: usize,
+    /// A message was handed in that is not poison only.
+    decoded: bool,
+    terminated: BTreeSet<MessageId>,
     /// Deliveries that are not settled.
     pub unsettled: BTreeMap<DeliveryId, Unsettled>,
     /// Every message that was ever handed in, and its rows.
@@ -31,9 +35,19 @@ pub struct Unsettled {
 }
 
 impl Ledger {
-    pub fn new(dead_letter: bool) -> Self {
-        let (unsettled, messages, last) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Ledger { dead_letter, unsettled, messages, last, handed_in: 0, settled: 0, events: 0 }
+    pub fn new(config: &Config) -> Self {
+        Ledger {
+            dead_letter: config.dead_letter,
+            hold_after: config.hold_after,
+            decoded: false,
+            terminated: BTreeSet::new(),
+            unsettled: BTreeMap::new(),
+            messages: BTreeMap::new(),
+            last: BTreeMap::new(),
+            handed_in: 0,
+            settled: 0,
+            events: 0,
+        }
     }
 
     pub fn hand_in(&mut self, now: Timestamp, delivery: &Delivery<u8, RowKey>) {
@@ -43,6 +57,7 @@ impl Ledger {
         let rows = delivery.rows.clone().into_iter().map(|row| row.payload).collect();
         self.messages.insert(message, rows);
         self.last.insert(message, self.events);
+        self.decoded |= !self.messages[&message].is_empty() && !self.is_poison(message);
     }
 
     pub fn holds(&self, message: MessageId) -> bool {
@@ -55,7 +70,7 @@ impl Ledger {
         self.messages[&message].iter().filter(stored)
     }
 
-    fn is_poison(&self, message: MessageId) -> bool {
+    pub fn is_poison(&self, message: MessageId) -> bool {
         let rows = &self.messages[&message];
         !rows.is_empty() && rows.iter().all(|row| row.destination == Destination::DeadLetter)
     }
@@ -73,6 +88,7 @@ impl Ledger {
     pub fn settled(&mut self, delivery: DeliveryId, term: bool, store: &Store) {
         let Unsettled { message, event, .. } = self.take(delivery);
         assert_eq!(term, self.is_poison(message), "{message:?}: a term is for poison, an ack for the rest");
+        self.not_held(message, term);
         let lost = self.wanted(message).find(|row| !store.has(row));
         assert_eq!(lost, None, "{delivery:?} of {message:?} is settled and not stored");
         // One that came with the same event is told of after this one, and could as well have come a moment later. One that came
@@ -81,6 +97,15 @@ impl Ledger {
         for (other, _) in known.filter(|(other, _)| shares_sequence(**other, message)) {
             let lost = self.wanted(*other).find(|row| !store.has(row));
             assert_eq!(lost, None, "an ack for {message:?} could reach {other:?}, which is not stored");
+        }
+    }
+
+    /// While nothing could be decoded, fewer messages than begin a hold are terminated.
+    fn not_held(&mut self, message: MessageId, term: bool) {
+        if term {
+            self.terminated.insert(message);
+            let holds = self.hold_after > 0 && !self.decoded;
+            assert!(!holds || self.terminated.len() < self.hold_after, "{message:?} is terminated, and should be held");
         }
     }
 

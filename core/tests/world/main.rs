@@ -6,6 +6,7 @@
 //! | promise | checked in |
 //! |---|---|
 //! | acked only when stored, terminated only poison | `ledger.rs`, `settled` |
+//! | terminated no more while nothing can be decoded | `ledger.rs`, `not_held` |
 //! | each delivery settled exactly once | `ledger.rs`, `take` |
 //! | bounded messages, bytes, partitions, writes | `checks.rs`, `bounds` |
 //! | written within the flush interval | `checks.rs`, `flushed_in_time` |

@@ -29,7 +29,7 @@ impl Process {
     pub fn start(config: &Config) -> Self {
         Process {
             machine: Machine::new(config.clone()).unwrap(),
-            ledger: Ledger::new(config.dead_letter),
+            ledger: Ledger::new(config),
             kept: BTreeMap::new(),
             in_flight: Vec::new(),
             maybe_applied: BTreeSet::new(),

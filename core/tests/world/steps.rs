@@ -75,6 +75,8 @@ pub struct Setup {
     pub tail_lost: bool,
     pub stops: bool,
     pub jumps: bool,
+    /// So many messages at the beginning are poison, whatever is published: the schema is wrong.
+    pub poison_first: usize,
 }
 
 impl Setup {
@@ -95,9 +97,10 @@ impl Setup {
 
 pub fn setup() -> impl Strategy<Value = Setup> {
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-    (config(), flags).prop_map(|(config, flags)| {
+    let poison_first = prop_oneof![3 => Just(0), 1 => 0..60usize];
+    (config(), flags, poison_first).prop_map(|(config, flags, poison_first)| {
         let (store_fails, store_unknown, settlements_lost, tail_lost, stops, jumps) = flags;
-        Setup { config, store_fails, store_unknown, settlements_lost, tail_lost, stops, jumps }
+        Setup { config, store_fails, store_unknown, settlements_lost, tail_lost, stops, jumps, poison_first }
     })
 }
 
@@ -105,7 +108,9 @@ fn config() -> impl Strategy<Value = Config> {
     let batch = (1..6usize, 20..100u64, 1..120u64);
     let bounds = (0..12usize, 160..400u64, 1..5usize, 1..4usize);
     let rest = (1..4u32, 1..30u64, any::<bool>(), any::<u64>(), prop_oneof![4 => Just(100_000), 1 => 0..20usize]);
-    (batch, bounds, rest).prop_map(|(batch, bounds, rest)| Config {
+    let hold =
+        (prop_oneof![1 => Just(0), 2 => 1..8usize], prop_oneof![2 => Just(None), 1 => (0..100u8).prop_map(Some)]);
+    (batch, bounds, rest, hold).prop_map(|(batch, bounds, rest, hold)| Config {
         stream: "EVENTS".to_owned(),
         max_batch_rows: batch.0,
         max_batch_bytes: batch.1,
@@ -120,6 +125,9 @@ fn config() -> impl Strategy<Value = Config> {
         nak: Backoff { initial: Duration::from_secs(1), max: Duration::from_secs(120) },
         ack_wait: Duration::from_secs(rest.1),
         dead_letter: rest.2,
+        // What was given back has to be remembered.
+        hold_after: if rest.4 >= 100_000 { hold.0 } else { 0 },
+        hold_share: hold.1,
         max_remembered: rest.4,
         jitter_seed: rest.3,
     })

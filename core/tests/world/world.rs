@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use warehouse_sink_core::{BatchId, Command, Config, Delivery, DeliveryId, Event, Failure, Outcome, Timestamp};
+use warehouse_sink_core::{
+    BatchId, Command, Config, Delivery, DeliveryId, Destination, Event, Failure, Outcome, Timestamp,
+};
 
 use crate::checks;
 use crate::process::Process;
 use crate::server::{RowKey, Server, Settlement, State, wire_bytes};
-use crate::steps::{How, Setup, Step};
+use crate::steps::{How, RowSpec, Setup, Step};
 use crate::store::{Object, Store};
 
 type TestCommand = Command<u8, RowKey>;
@@ -23,6 +25,7 @@ pub struct World {
     /// Writes that may still be applied, though nobody waits for them.
     late: Vec<Object>,
     settlements_to_lose: u32,
+    published: usize,
     /// Rows that may be stored twice: a process came to its end in the midst of them.
     excused: BTreeSet<RowKey>,
     pub trace: Vec<String>,
@@ -39,6 +42,7 @@ impl World {
             transit: Vec::new(),
             late: Vec::new(),
             settlements_to_lose: 0,
+            published: 0,
             excused: BTreeSet::new(),
             trace: Vec::new(),
         }
@@ -51,7 +55,7 @@ impl World {
     pub fn step(&mut self, step: &Step) {
         let Some(step) = self.setup.allow(step) else { return };
         match step {
-            Step::Publish(rows) => self.server.publish(self.now, rows),
+            Step::Publish(rows) => self.publish(rows),
             Step::Fetch(most) => self.fetch(most),
             Step::HandIn { most, pick } => self.hand_in(most, pick),
             Step::Finish { pick, how } => self.finish(pick, how),
@@ -70,6 +74,19 @@ impl World {
             Step::Restart => {}
             Step::Crash => self.restart(),
         }
+    }
+
+    fn publish(&mut self, mut rows: Vec<RowSpec>) {
+        if self.published < self.setup.poison_first {
+            rows.iter_mut().for_each(|(destination, _)| *destination = Destination::DeadLetter);
+        }
+        self.published += 1;
+        self.server.publish(self.now, rows);
+    }
+
+    /// The producer is mended.
+    pub fn publish_good(&mut self) {
+        self.server.publish(self.now, vec![(Destination::Partition(0), 1)]);
     }
 
     /// Pulls what the machine has capacity for, less what is on its way.

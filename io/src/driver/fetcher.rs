@@ -10,6 +10,7 @@ use crate::metrics::Metrics;
 use crate::rows::Decode;
 use crate::source::{Incoming, Pull, Source, SourceError};
 
+use super::poison::Seen;
 use super::stop::Stopped;
 
 /// What fetchers tell the driver.
@@ -66,6 +67,8 @@ pub(super) struct Fetcher<S: Source, D: Decode> {
     pub stop: Stopped,
     pub health: Health,
     pub metrics: Metrics,
+    /// What is poison is told here.
+    pub seen: Seen,
     pub jitter_seed: u64,
 }
 
@@ -152,6 +155,7 @@ impl<S: Source, D: Decode> Fetcher<S, D> {
 
     async fn hand_in(&mut self, messages: Vec<S::Message>, left: &mut Left) {
         self.metrics.fetched.increment(messages.len() as u64);
+        self.seen.fetched(messages.len());
         let mut piece = Piece::new(messages.len());
         for message in messages {
             let delivery = self.decode(&message);
@@ -190,8 +194,8 @@ impl<S: Source, D: Decode> Fetcher<S, D> {
 
     fn decode(&mut self, message: &S::Message) -> Delivery<D::Partition, D::Payload> {
         let rows = self.decoder.decode(message);
-        if rows.as_slice().iter().any(|row| row.destination == Destination::DeadLetter) {
-            self.metrics.poison.increment(1);
+        if let Some(row) = rows.as_slice().iter().find(|row| row.destination == Destination::DeadLetter) {
+            self.seen.poison(message.id().stream_sequence, D::reason(&row.payload));
         }
         if message.delivery_count() > 1 {
             self.metrics.redelivered.increment(1);

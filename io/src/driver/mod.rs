@@ -6,10 +6,12 @@
 //! **Architecture Invariant:** nothing is decided here. The driver turns events of the world into the machine's, and the
 //! machine's commands into deeds.
 
+mod clock;
 mod encoders;
 mod fetcher;
 mod grants;
 mod handles;
+mod poison;
 mod settler;
 mod stop;
 mod streaming;
@@ -31,9 +33,11 @@ use crate::metrics::Metrics;
 use crate::rows::{Decode, Encode};
 use crate::source::{Settlement, Source};
 use crate::store::Store;
+use clock::{Clock, sleep_until};
 use fetcher::{Fetcher, FromFetcher};
 use grants::Grants;
 use handles::Handles;
+use poison::{Holding, Seen};
 use settler::{Settlements, Settler};
 use stop::Stop;
 use writer::Writer;
@@ -73,8 +77,10 @@ pub struct Parts<S, T, E> {
 pub struct Report {
     /// Messages given back because the shutdown's deadline came before they were written.
     pub abandoned_messages: u64,
-    /// Messages that were given back because their write failed, at any time, and that nobody is known to have stored since.
+    /// Messages that were given back because their write failed or poison was held, at any time, and that nobody is known to have stored since.
     pub unstored_messages: usize,
+    /// Poison was held when it ended.
+    pub holding: bool,
     /// Acks, naks and terms that the server did not confirm in time. Their messages may be delivered again, though their rows may be
     /// stored.
     pub unsent_settlements: usize,
@@ -109,6 +115,7 @@ where
 {
     let (stop, stopped) = Stop::new();
     let (sender, receiver) = mpsc::channel(options.worker_count.max(1) * QUEUE_PER_FETCHER);
+    let seen = Seen::default();
     let fetchers = (0..options.worker_count.max(1)).map(|worker| {
         let fetcher = Fetcher {
             worker,
@@ -118,6 +125,7 @@ where
             stop: stopped.clone(),
             health: parts.health.clone(),
             metrics: parts.metrics.clone(),
+            seen: seen.clone(),
             jitter_seed: options.jitter_seed ^ worker as u64,
         };
         tokio::spawn(fetcher.run())
@@ -149,6 +157,7 @@ where
         stop,
         stopping: None,
         fetcher_died: false,
+        holding: Holding::new(seen, parts.health.clone(), parts.metrics.holding.clone()),
         metrics: parts.metrics.clone(),
         shutdown_timeout: options.shutdown_timeout,
     };
@@ -170,6 +179,8 @@ struct Driver<S: Source, T, E: Encode> {
     /// None until the shutdown begins.
     stopping: Option<Stopping>,
     fetcher_died: bool,
+    /// Shows whether poison is held.
+    holding: Holding,
     metrics: Metrics,
     shutdown_timeout: Duration,
 }
@@ -179,20 +190,6 @@ struct Driver<S: Source, T, E: Encode> {
 struct Stopping {
     /// When nothing is waited for any more, a fetcher that can't reach the server included.
     deadline: Timestamp,
-}
-
-/// The machine's clock: time since the driver started.
-#[derive(Clone, Copy)]
-struct Clock(Instant);
-
-impl Clock {
-    fn now(self) -> Timestamp {
-        Timestamp::ZERO.saturating_add(self.0.elapsed())
-    }
-
-    fn instant(self, at: Timestamp) -> Instant {
-        self.0 + Duration::from_micros(at.as_micros())
-    }
 }
 
 type Inbox<S, E> = mpsc::Receiver<FromFetcher<<S as Source>::Handle, <E as Encode>::Partition, <E as Encode>::Payload>>;
@@ -316,7 +313,8 @@ where
         }
     }
 
-    fn show(&self, stats: Stats) {
+    fn show(&mut self, stats: Stats) {
+        self.holding.show(stats.hold);
         self.metrics.buffered_messages.set(stats.messages as f64);
         self.metrics.buffered_bytes.set(stats.bytes as f64);
         self.metrics.open_partitions.set(stats.open_partitions as f64);
@@ -337,6 +335,7 @@ where
         }
         Report {
             abandoned_messages: self.machine.stats().abandoned_messages,
+            holding: self.machine.stats().hold.is_some(),
             unstored_messages: unstored(&self.machine, &parts.source, SETTLE_TIMEOUT.saturating_sub(start.elapsed()))
                 .await,
             unsent_settlements: waiting.settled(),
@@ -346,7 +345,7 @@ where
     }
 }
 
-/// Messages that were given back because their write failed, less those that the server knows to be settled: another replica has stored them.
+/// Messages that were given back because their write failed or poison was held, less those that the server knows to be settled: another replica has stored them.
 async fn unstored<P: Clone + Ord, R, S: Source>(machine: &Machine<P, R>, source: &S, patience: Duration) -> usize {
     if machine.unstored_above(0) == 0 {
         return 0;
@@ -354,12 +353,5 @@ async fn unstored<P: Clone + Ord, R, S: Source>(machine: &Machine<P, R>, source:
     match tokio::time::timeout(patience, source.ack_floor()).await {
         Ok(Ok(floor)) => machine.unstored_above(floor),
         Ok(Err(_)) | Err(_) => machine.unstored_above(0),
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use warehouse_sink_core::MessageId;
-use warehouse_sink_proto::TableOptions;
+use warehouse_sink_proto::{MAX_BATCH_BYTES, TableOptions};
 
+use super::decoded::{NO_ELEMENTS, ROW_BYTES};
 use super::*;
+use crate::payload::Part;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/tests/protos");
 /// A tenant, before the sales: `table3.Batch`.
@@ -222,4 +224,32 @@ fn a_message_without_a_body_is_no_row_of_zeros() {
     // With a body it is a message like any other.
     let put = Message { body: b"{}".to_vec(), ..of(&[("KV-Operation", "PUT")]) };
     assert_eq!(counted(&json("a: int64"), WithoutBody::default(), &[put]).0, ["a row"]);
+}
+
+/// A message counts once, by the first reason, whatever how many of its elements are broken.
+#[test]
+fn poison_is_counted_by_its_reason() {
+    let reasons = |schema: &StreamSchema, messages: &[Message]| {
+        let counters = Counters::default();
+        let mut decoder = schema.decoder(&Metrics::register(&counters));
+        for message in messages {
+            decoder.decode(message);
+        }
+        let kinds = ["undecodable", "misfit", "time", "too_large", "empty", "no_route", "unreadable"];
+        kinds.map(|kind| counters.of(&format!("warehouse_sink_messages_poison_total {kind}")))
+    };
+    let batches = [message(&[AROUND, GOOD, BROKEN, BROKEN]), message(&[AROUND, GOOD]), message(&[AROUND])];
+    assert_eq!(reasons(&decoder_of(&[], Empty::DeadLetter), &batches), [1, 0, 0, 0, 1, 0, 0]);
+
+    let of = |subject: &str| Route { subject: SubjectFilter::new(subject), ..Route::all(json("a: int64 required")) };
+    let documents = ["{", "{\"a\":1}", "{}", "{\"a\":null}"].map(|body| message(&[body.as_bytes()]));
+    assert_eq!(reasons(&StreamSchema::Tables([of(">")].into()), &documents), [1, 2, 0, 0, 0, 0, 0]);
+    assert_eq!(reasons(&StreamSchema::Tables([of("orders.>")].into()), &documents), [0, 0, 0, 0, 0, 4, 0]);
+
+    let events = [message(&[b"\x0A\x01a"]), message(&[b"\xFF"])];
+    assert_eq!(reasons(&StreamSchema::built_in().unwrap(), &events), [1, 0, 1, 0, 0, 0, 0]);
+}
+
+fn json(columns: &str) -> Table {
+    Table::json(columns, &TableOptions::new("")).unwrap()
 }

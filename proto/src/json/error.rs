@@ -95,6 +95,12 @@ impl JsonError {
         self.0.at
     }
 
+    /// Whether the bytes are no JSON at all.
+    #[must_use]
+    pub fn is_no_json(&self) -> bool {
+        matches!(self.0.fault, Fault::NoJson(_))
+    }
+
     #[cfg(test)]
     pub(crate) fn fault(&self) -> Fault {
         self.0.fault

@@ -112,6 +112,7 @@ impl Process {
         let most = match what {
             "messages" => self.bounds.messages as u64,
             "bytes" | ROWS => self.bounds.bytes + self.over.unwrap_or(0),
+            "holds" => 1,
             "open partitions" => self.bounds.open_partitions as u64,
             HANDLES => self.handles(),
             ENCODED => self.encoded(),

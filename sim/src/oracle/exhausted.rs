@@ -31,6 +31,8 @@ struct Process {
     idle_since: Timestamp,
     /// When a write must have begun.
     due: Option<Timestamp>,
+    /// Poison may be held, and then waits to be given back.
+    may_hold: bool,
     /// It stops, or may have been handed more than it asked for and given that back.
     excused: bool,
 }
@@ -50,6 +52,12 @@ impl Process {
         if idle && !self.excused && self.fresh.values().any(|since| waits(*since)) {
             self.due.get_or_insert(at.saturating_add(SLACK));
         }
+    }
+
+    /// Who gave back the last that it held has nothing to write: poison that is held.
+    fn settle(&mut self, message: MessageId) {
+        self.fresh.remove(&message);
+        self.due = self.due.filter(|_| !self.fresh.is_empty());
     }
 
     /// What was due before can only begin now.
@@ -73,10 +81,14 @@ impl Oracle for Exhausted {
         if let Some((process, _)) = self.processes.iter().find(|(_, process)| process.due.is_some_and(|due| at > due)) {
             return Err(format!("{process:?} writes nothing of what it holds, and the server waits"));
         }
-        let needs_write = |facts: &Facts, message| facts.missing(message).is_some();
+        let needs_write = |facts: &Facts, message, may_hold: bool| {
+            let is_poison = facts.event(message).is_some_and(|event| event.is_poison());
+            facts.missing(message).is_some() && !(may_hold && is_poison)
+        };
         match happening {
-            Happening::Started { process, .. } => {
-                self.processes.insert(*process, Process { idle_since: at, ..Process::default() });
+            Happening::Started { process, bounds } => {
+                let may_hold = bounds.hold_after > 0;
+                self.processes.insert(*process, Process { idle_since: at, may_hold, ..Process::default() });
             }
             Happening::Killed { process } | Happening::Ended { process, .. } => {
                 self.processes.remove(process);
@@ -94,9 +106,9 @@ impl Oracle for Exhausted {
         };
         match happening {
             Happening::Handed { reply, .. } => {
-                process.hand_in(at, reply.message, needs_write(&self.facts, reply.message));
+                process.hand_in(at, reply.message, needs_write(&self.facts, reply.message, process.may_hold));
             }
-            Happening::Settling { reply, .. } => _ = process.fresh.remove(&reply.message),
+            Happening::Settling { reply, .. } => process.settle(reply.message),
             Happening::PutBegun { put, rows, .. } | Happening::PartSent { put, rows, .. } => {
                 return Ok(process.write(*put, rows.iter().map(|row| row.message)));
             }

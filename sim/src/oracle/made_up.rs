@@ -49,6 +49,7 @@ pub fn start(process: u32) -> Happening {
         stop: Duration::from_secs(5),
         dead_letter: true,
         remembers: true,
+        hold_after: 2,
     };
     Happening::Started { process: ProcessId(process), bounds }
 }

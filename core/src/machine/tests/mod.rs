@@ -9,6 +9,7 @@ mod capacity;
 mod config;
 mod dead_letter;
 mod exhausted;
+mod hold;
 mod invariants;
 mod many_rows;
 mod pressure;

@@ -35,6 +35,8 @@ pub fn config() -> Config {
         nak: Backoff { initial: Duration::from_secs(5), max: Duration::from_secs(300) },
         ack_wait: Duration::from_secs(3600),
         dead_letter: true,
+        hold_after: 0,
+        hold_share: None,
         max_remembered: 10_000,
         jitter_seed: 7,
     }

@@ -109,6 +109,7 @@ fn start(decoder: &Counting) -> (mpsc::Receiver<FromTest>, Stop) {
         stop: stopped,
         health,
         metrics,
+        seen: Seen::default(),
         jitter_seed: 0,
     };
     tokio::spawn(fetcher.run());
