@@ -154,7 +154,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_line_a_minute_says_how_many() {
         let seen = Seen::default();
-        let counts = || (seen.lock().poison, seen.lock().deliveries);
+        let counts = || {
+            let state = seen.lock();
+            (state.poison, state.deliveries)
+        };
         seen.fetched(3);
         seen.poison(1, None);
         assert_eq!(counts(), (0, 0), "the first is said at once");
