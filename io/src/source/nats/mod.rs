@@ -5,6 +5,7 @@
 //! - `login`: users, tokens, nkeys and credentials files
 //! - `refusal`: what a failed connection means, in words
 //! - `consumer`: the durable consumer: found, reviewed, created when it is missing
+//! - `floor`: where one that was deleted is created again
 //! - `review`: which settings of a consumer are refused or warned of, and why
 //! - `survey`: what has to be known of the stream for that
 //! - `subjects`: which subjects a stream can hold, and how filters relate to them
@@ -28,6 +29,7 @@ mod connect;
 mod consumer;
 mod denied;
 mod facts;
+mod floor;
 mod login;
 mod mark;
 mod message;
@@ -58,8 +60,9 @@ use warehouse_sink_core::{Backoff, Capacity};
 
 use super::{Settlement, Source, SourceError, Unsettled};
 use crate::health::{Health, Part};
-use consumer::{Attachment, Floor, Limits};
+use consumer::{Attachment, Limits};
 use denied::Denied;
+use floor::Floor;
 use message::{Handle, NatsMessage};
 use pull::NatsPull;
 use reply::Replies;
