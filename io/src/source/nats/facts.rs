@@ -1,12 +1,18 @@
 //! What the server says of a stream and its consumer, for who audits what was stored.
 
+use std::time::Duration;
+
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::stream::Stream;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::{NatsConfig, NatsSource};
-use crate::source::SourceError;
+use super::NatsSource;
+use super::survey::consumer_filters;
+use crate::source::{Incoming, SourceError};
 use crate::subject::covers;
+
+/// How long a look for one message may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A stream, as an audit needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -29,27 +35,6 @@ pub struct StreamFacts {
     /// The sink's consumer, if it is there.
     pub consumer: Option<ConsumerFacts>,
 }
-
-/// The server's answer to a look for a message.
-#[derive(Deserialize)]
-struct Found {
-    message: Option<Stored>,
-    error: Option<Refusal>,
-}
-
-#[derive(Deserialize)]
-struct Stored {
-    seq: u64,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Refusal {
-    err_code: u64,
-    description: String,
-}
-
-const NO_MESSAGE_FOUND: u64 = 10037;
 
 /// How far the consumer is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -89,17 +74,13 @@ impl NatsSource {
     /// The server could not be asked, or has no such stream.
     pub async fn facts(&self) -> Result<StreamFacts, SourceError> {
         let stream = self.inner.stream().await?;
-        let consumer = self.inner.find(&stream).await?.map(|info| {
-            let one = Some(info.config.filter_subject.clone());
-            let filters = one.into_iter().chain(info.config.filter_subjects.iter().cloned());
-            ConsumerFacts {
-                name: info.name.clone(),
-                ack_floor: info.ack_floor.stream_sequence,
-                ack_pending: info.num_ack_pending as u64,
-                pending: info.num_pending,
-                filter_subjects: filters.filter(|filter| !filter.is_empty()).collect(),
-                from_the_beginning: info.config.deliver_policy == DeliverPolicy::All,
-            }
+        let consumer = self.inner.find(&stream).await?.map(|info| ConsumerFacts {
+            name: info.name.clone(),
+            ack_floor: info.ack_floor.stream_sequence,
+            ack_pending: info.num_ack_pending as u64,
+            pending: info.num_pending,
+            filter_subjects: consumer_filters(&info.config),
+            from_the_beginning: info.config.deliver_policy == DeliverPolicy::All,
         });
         let info = stream.cached_info();
         let state = &info.state;
@@ -149,31 +130,8 @@ impl NatsSource {
     ///
     /// The server could not be asked.
     pub async fn next_at(&self, sequence: u64, subjects: &[String]) -> Result<Option<u64>, SourceError> {
-        let everything = [">".to_owned()];
-        let subjects = if subjects.is_empty() { &everything } else { subjects };
-        let mut next: Option<u64> = None;
-        for subject in subjects {
-            if let Some(found) = self.find_message(sequence, subject).await? {
-                next = Some(next.map_or(found, |next| next.min(found)));
-            }
-        }
-        Ok(next)
-    }
-
-    /// Asks for it by hand: async-nats refuses the answer where the message's headers are no text.
-    async fn find_message(&self, sequence: u64, subject: &str) -> Result<Option<u64>, SourceError> {
-        fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> SourceError {
-            SourceError::caused_by("could not look for a message in the stream", error)
-        }
-        let NatsConfig { api, stream, .. } = &*self.inner.config;
-        let request = serde_json::json!({ "seq": sequence, "next_by_subj": subject }).to_string();
-        let api = format!("{}.STREAM.MSG.GET.{stream}", api.prefix());
-        let answer = self.inner.client.request(api, request.into()).await.map_err(failed)?;
-        match serde_json::from_slice(&answer.payload).map_err(failed)? {
-            Found { message: Some(Stored { seq }), .. } => Ok(Some(seq)),
-            Found { error: Some(Refusal { err_code: NO_MESSAGE_FOUND, .. }), .. } => Ok(None),
-            Found { error, .. } => Err(failed(error.unwrap_or_default().description)),
-        }
+        let next = self.inner.next_message(sequence, subjects, PATIENCE).await?;
+        Ok(next.map(|message| message.id().stream_sequence))
     }
 
     /// The stream, without asking how it is.

@@ -18,8 +18,8 @@ use super::subjects::patterns;
 use super::{Inner, NatsSource};
 use crate::source::{Incoming, SourceError};
 
-/// How long one message may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long one message may take, for who asks only on the side.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A message as the stream has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,11 +78,16 @@ impl Incoming for Peeked {
 }
 
 impl Inner {
-    /// The first message from a sequence on that one of these filters takes; none filters take all.
-    pub async fn next_message(&self, sequence: u64, filters: &[String]) -> Result<Option<Peeked>, SourceError> {
+    /// The first message from a sequence on that one of these filters takes; no filters take all.
+    pub async fn next_message(
+        &self,
+        sequence: u64,
+        filters: &[String],
+        patience: Duration,
+    ) -> Result<Option<Peeked>, SourceError> {
         let mut next: Option<Peeked> = None;
         for filter in patterns(filters) {
-            let found = self.next_of(sequence.max(1), filter).await?;
+            let found = self.next_of(sequence.max(1), filter, patience).await?;
             let is_earlier =
                 |found: &Peeked| next.as_ref().is_none_or(|next| found.id.stream_sequence < next.id.stream_sequence);
             if let Some(found) = found.filter(is_earlier) {
@@ -92,11 +97,12 @@ impl Inner {
         Ok(next)
     }
 
-    async fn next_of(&self, sequence: u64, filter: &str) -> Result<Option<Peeked>, SourceError> {
-        const FAILED: &str = "could not look at a message of the stream";
+    /// Asks for it by hand: async-nats refuses the answer where the message's headers are no text.
+    async fn next_of(&self, sequence: u64, filter: &str, patience: Duration) -> Result<Option<Peeked>, SourceError> {
+        const FAILED: &str = "could not look for a message in the stream";
         let subject = format!("STREAM.MSG.GET.{}", self.config.stream);
         let request = json!({ "seq": sequence, "next_by_subj": filter });
-        let asked = timeout(PATIENCE, self.jetstream.request(subject, &request)).await;
+        let asked = timeout(patience, self.jetstream.request(subject, &request)).await;
         let asked = asked.map_err(|_| SourceError::new(format!("{FAILED}: no answer{}", self.denied.hint())))?;
         match asked.map_err(|error| SourceError::caused_by(FAILED, error))? {
             Response::Ok(Got { message }) => {
@@ -115,7 +121,7 @@ impl NatsSource {
     ///
     /// The server could not be asked, or does not allow it.
     pub async fn peek(&self, sequence: u64) -> Result<Option<Peeked>, SourceError> {
-        self.inner.next_message(sequence, &self.inner.config.filter_subjects).await
+        self.inner.next_message(sequence, &self.inner.config.filter_subjects, PATIENCE).await
     }
 }
 

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, timeout};
 
 use super::consumer::is_paused;
+use super::peek::PATIENCE;
 use super::retention::Seen;
 use super::survey::{consumer_filters, is_limited};
 use super::{Inner, NatsSource};
@@ -150,7 +151,7 @@ impl Oldest {
         if self.not_before.is_some_and(|not_before| Instant::now() < not_before) {
             return None;
         }
-        match inner.next_message(from, &consumer_filters(&info.config)).await {
+        match inner.next_message(from, &consumer_filters(&info.config), PATIENCE).await {
             Ok(message) => message.map(|message| (message.id().stream_sequence, message.id().published_at)),
             Err(error) => {
                 tracing::debug!(error = error.chain(), "the oldest message that is not stored is not known");

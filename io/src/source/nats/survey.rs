@@ -10,6 +10,7 @@ use async_nats::jetstream::stream::{DiscardPolicy, Info, RetentionPolicy, Source
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
+use super::peek::PATIENCE;
 use super::subjects::{depends_on_origin, origins, patterns, possible, taken};
 use super::{AttachError, Inner};
 use crate::source::SourceError;
@@ -41,10 +42,11 @@ impl Inner {
     pub fn survey(&self, info: &Info) -> Survey {
         let known = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
         let largest_of_stream = u64::try_from(info.config.max_message_size).ok().filter(|bytes| *bytes > 0);
-        let largest = largest_of_stream.unwrap_or(u64::MAX).min(self.client.max_payload() as u64);
         Survey {
             subjects: possible(&info.config, |source| known.get(&source.name).cloned().flatten()),
-            largest_message: largest.saturating_add(ENVELOPE),
+            largest_message: largest_of_stream
+                .map_or(u64::MAX, |bytes| bytes.saturating_add(ENVELOPE))
+                .min(self.largest_message()),
         }
     }
 
@@ -88,7 +90,7 @@ impl Inner {
             return Ok(());
         }
         // The stream may have had other subjects, and hold messages of that time.
-        let rest = self.next_message(info.state.first_sequence, &self.config.filter_subjects).await;
+        let rest = self.next_message(info.state.first_sequence, &self.config.filter_subjects, PATIENCE).await;
         if matches!(rest, Ok(Some(_))) {
             return Ok(());
         }
