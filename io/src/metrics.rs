@@ -106,25 +106,35 @@ impl Registry<'_> {
         self.0.register_histogram(&Key::from_static_name(name), &METADATA)
     }
 
-    fn empties(&self) -> Empties {
-        const NAME: &str = "warehouse_sink_empty_messages_total";
-        let text = "Deliveries that hold nothing, by kind: a batch without elements, a message without a body, or a marker of something deleted";
-        self.0.describe_counter(KeyName::from(NAME), Some(Unit::Count), SharedString::from(text));
-        let counter = |kind: &'static str| {
-            let key = Key::from_parts(NAME, vec![Label::from_static_parts("kind", kind)]);
+    /// Describes a counter with one label; gives what registers the counter of each of its values.
+    fn counters(
+        &self,
+        name: &'static str,
+        label: &'static str,
+        text: &'static str,
+    ) -> impl Fn(&'static str) -> Counter {
+        self.0.describe_counter(KeyName::from(name), Some(Unit::Count), SharedString::from(text));
+        move |value| {
+            let key = Key::from_parts(name, vec![Label::from_static_parts(label, value)]);
             self.0.register_counter(&key, &METADATA)
-        };
+        }
+    }
+
+    fn empties(&self) -> Empties {
+        let counter = self.counters(
+            "warehouse_sink_empty_messages_total",
+            "kind",
+            "Deliveries that hold nothing, by kind: a batch without elements, a message without a body, or a marker of something deleted",
+        );
         Empties { batch: counter("batch"), body: counter("body"), marker: counter("marker") }
     }
 
     fn by_reason(&self) -> ByReason {
-        const NAME: &str = "warehouse_sink_messages_poison_total";
-        let text = "Deliveries that could not be decoded, in whole or in part, by the first reason";
-        self.0.describe_counter(KeyName::from(NAME), Some(Unit::Count), SharedString::from(text));
-        let counter = |reason: &'static str| {
-            let key = Key::from_parts(NAME, vec![Label::from_static_parts("reason", reason)]);
-            self.0.register_counter(&key, &METADATA)
-        };
+        let counter = self.counters(
+            "warehouse_sink_messages_poison_total",
+            "reason",
+            "Deliveries that could not be decoded, in whole or in part, by the first reason",
+        );
         ByReason {
             undecodable: counter("undecodable"),
             misfit: counter("misfit"),

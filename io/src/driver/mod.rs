@@ -161,7 +161,7 @@ where
         metrics: parts.metrics.clone(),
         shutdown_timeout: options.shutdown_timeout,
     };
-    let fetchers_ended = driver.run(&parts.source, receiver, fetchers, shutdown).await;
+    let fetchers_ended = driver.run(receiver, fetchers, shutdown).await;
     driver.finish(parts, settler, fetchers_ended).await
 }
 
@@ -201,12 +201,12 @@ where
     /// Runs until all is drained; whether every fetcher had ended by then.
     async fn run(
         &mut self,
-        source: &S,
         mut inbox: Inbox<S, E>,
         mut fetchers: FuturesUnordered<JoinHandle<()>>,
         shutdown: impl Future<Output = ()>,
     ) -> bool {
         tokio::pin!(shutdown);
+        let source = self.source.clone();
         let exhausted = source.exhausted();
         tokio::pin!(exhausted);
         let waiting = self.settlements.waiting().clone();

@@ -82,11 +82,8 @@ impl NatsSource {
     /// Says which permission is missing, or that the server did not answer.
     pub async fn may_ack(&self) -> Result<(), SourceError> {
         let inner = &self.inner;
-        let NatsConfig { stream, consumer, .. } = &*inner.config;
-        // The largest sequence that the server reads. It does not answer what has none.
-        let nothing = Subject::from(format!("$JS.ACK.{stream}.{consumer}.1.{}.1.0.0", i64::MAX));
         let refused = inner.refusal_count();
-        match inner.ask(nothing, body(Settlement::Progress), refused).await {
+        match inner.ask(inner.reply_of_nothing(), body(Settlement::Progress), refused).await {
             Ok(()) => Ok(()),
             Err(error) if inner.refusal_count() != refused => Err(error),
             // Nobody is there to answer, and it was no matter of permissions.
@@ -105,6 +102,13 @@ impl NatsSource {
 }
 
 impl Inner {
+    /// The reply subject of a delivery that doesn't exist: progress with it changes nothing, and shows whether the user may settle.
+    pub(super) fn reply_of_nothing(&self) -> Subject {
+        let NatsConfig { stream, consumer, .. } = &*self.config;
+        // The largest sequence that the server reads. It does not answer what has none.
+        Subject::from(format!("$JS.ACK.{stream}.{consumer}.1.{}.1.0.0", i64::MAX))
+    }
+
     /// Settles, as [`Source::settle`](crate::source::Source::settle) says.
     pub(super) async fn settle(&self, round: &mut Round) -> Result<(), Unsettled> {
         let unsent = |error| Unsettled { sent: false, error };
@@ -278,7 +282,7 @@ fn lost(settlements: usize) -> SourceError {
     SourceError::new(format!("the connection was lost before the server had confirmed {settlements} settlements"))
 }
 
-fn body(settlement: Settlement) -> Bytes {
+pub(super) fn body(settlement: Settlement) -> Bytes {
     match settlement {
         Settlement::Ack => Bytes::from_static(b"+ACK"),
         Settlement::Nak(delay) if delay.is_zero() => Bytes::from_static(b"-NAK"),

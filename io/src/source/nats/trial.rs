@@ -7,6 +7,8 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use super::NatsSource;
+use super::settle::body;
+use crate::source::Settlement;
 
 /// How long the answers may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -36,9 +38,8 @@ impl NatsSource {
             _ => String::new(),
         };
         let create = format!("{api}.CONSUMER.CREATE.{stream}.{consumer}{filter}");
-        // No message has the sequence 0. The server reads it before the requests: once one is answered, it has said whether this is denied.
-        let ack = format!("$JS.ACK.{stream}.{consumer}.1.0.0.0.0");
-        let _ = inner.client.publish(ack, Bytes::from_static(b"+WPI")).await;
+        // The server reads it before the requests: once one is answered, it has said whether this is denied.
+        let _ = inner.client.publish(inner.reply_of_nothing(), body(Settlement::Progress)).await;
         let requests: [(String, &'static [u8]); 4] = [
             (format!("{api}.STREAM.INFO.{stream}"), b""),
             (format!("{api}.CONSUMER.INFO.{stream}.{consumer}"), b""),
